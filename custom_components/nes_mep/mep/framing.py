@@ -1,0 +1,49 @@
+"""From a stream of bytes to MEP messages (guide, "MEP protocol").
+
+A message is its length (2 bytes, big-endian) and that many bytes. A length of
+zero is the alert sequence. There is no start mark and no checksum: a message that
+lost its beginning is found again by its impossible length or by the silence after
+it, and whether a message is what it seems is for the digest to say.
+"""
+
+LONGEST_MESSAGE = 512
+"""More than any meter sends (476); a larger length is not the start of a message."""
+
+
+class Framer:
+    """Cuts received bytes, in chunks of any size, into messages."""
+
+    def __init__(self) -> None:
+        """Start between two messages."""
+        self.alerts = 0
+        self._received = bytearray()
+
+    @property
+    def pending(self) -> bool:
+        """Whether a message has begun and is not complete."""
+        return bool(self._received)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take received bytes and return the messages they complete."""
+        received = self._received
+        received += data
+        messages = []
+        start = 0
+        while len(received) - start >= 2:
+            length = received[start] << 8 | received[start + 1]
+            if length > LONGEST_MESSAGE:
+                start += 1
+            elif length == 0:
+                self.alerts += 1
+                start += 2
+            elif len(received) - start - 2 >= length:
+                messages.append(bytes(received[start + 2 : start + 2 + length]))
+                start += 2 + length
+            else:
+                break
+        del received[:start]
+        return messages
+
+    def reset(self) -> None:
+        """Drop the partial message: the line was silent inside it, or it is old."""
+        self._received.clear()

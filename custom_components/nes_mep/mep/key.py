@@ -1,0 +1,31 @@
+"""The MEP key, as grid companies hand it out."""
+
+from .digest import KEY_LENGTH
+
+_LONGEST_KEY = 20
+
+
+def parse_key(text: str) -> bytes:
+    """Return the 16 bytes of a key that a person entered.
+
+    Accepted are 16 to 20 printable ASCII characters, of which the first 16 count
+    (guide, "Authentication"), and the same key as 32 or 40 hex digits, with or
+    without the prefix 0x. Raises ValueError, without the key in its text.
+    """
+    text = text.strip()
+    digits = text.removeprefix("0x").removeprefix("0X")
+    if len(digits) in (2 * KEY_LENGTH, 2 * _LONGEST_KEY):
+        try:
+            return bytes.fromhex(digits)[:KEY_LENGTH]
+        except ValueError:
+            raise ValueError(
+                "A key this long must consist of hex digits only"
+            ) from None
+    if not KEY_LENGTH <= len(text) <= _LONGEST_KEY:
+        raise ValueError(
+            f"A key has {KEY_LENGTH} to {_LONGEST_KEY} characters, or "
+            f"{2 * KEY_LENGTH} or {2 * _LONGEST_KEY} hex digits"
+        )
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("A key consists of printable ASCII characters")
+    return text.encode("ascii")[:KEY_LENGTH]

@@ -1,0 +1,1 @@
+"""Tests of the meter client, without Home Assistant."""
