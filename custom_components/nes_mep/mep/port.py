@@ -1,0 +1,286 @@
+"""One port to a meter: opening, and exchanging one message at a time."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+import logging
+from typing import override
+from urllib.parse import urlsplit
+
+import serialx
+
+from .errors import MepConnectionError, MepProtocolError, MepTimeoutError
+from .framing import LONGEST_MESSAGE, Framer
+from .security import Envelope
+from .statistics import LinkStatistics
+
+_LOGGER = logging.getLogger(__name__)
+
+DEFAULT_BAUDRATE = 9600
+_BITS_PER_BYTE = 10
+
+_COPIES = 3
+_FIRST_COPIES = 5
+"""Copies of a request that is not answered; more while the port may warm up."""
+
+_CLOSE_TIME = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Time limits of a port, in seconds.
+
+    reply is the longest time from the last byte sent to the first byte of the
+    reply (guide, "MEP protocol timing": 0.5), gap the silence that ends a message
+    (the meter itself pauses 0.025 in long replies), open the time for opening, and
+    enable_off how long RTS and DTR are dropped to restart the meter's port.
+    """
+
+    reply: float = 0.5
+    gap: float = 0.25
+    open: float = 10.0
+    enable_off: float = 0.5
+
+
+LOCAL_TIMING = Timing()
+NETWORK_TIMING = Timing(reply=1.0, gap=1.0)
+"""A network transport may hold bytes back, there and back."""
+
+_PORT_ERRORS = (OSError, serialx.SerialException)
+
+
+class _Line(asyncio.Protocol):
+    """An open connection: its transport, and what that reports."""
+
+    transport: serialx.BaseSerialTransport
+
+    def __init__(self, statistics: LinkStatistics) -> None:
+        """Start with nothing received."""
+        self.framer = Framer()
+        self.messages: deque[bytes] = deque()
+        self.last_byte_at = 0.0
+        self.lost = False
+        self.news = asyncio.Event()
+        self._statistics = statistics
+        self._time = asyncio.get_running_loop().time
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self.last_byte_at = self._time()
+        self._statistics.bytes_received += len(data)
+        alerts = self.framer.alerts
+        self.messages.extend(self.framer.feed(data))
+        self._statistics.alerts += self.framer.alerts - alerts
+        if self.messages:
+            self.news.set()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        _LOGGER.debug("Connection lost: %s", exc)
+        self.lost = True
+        self.news.set()
+
+
+class Port:
+    """A serial port, or a serialx URL, with a meter at its other end.
+
+    Exchanges are served one at a time in the order in which they were asked for.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        statistics: LinkStatistics,
+        baudrate: int = DEFAULT_BAUDRATE,
+        timing: Timing | None = None,
+    ) -> None:
+        """Take a device path or URL; nothing is opened yet.
+
+        Without a timing, that of local ports or that of network ports is used.
+        """
+        self.answering = False
+        self._url = url
+        self._baudrate = baudrate
+        self._statistics = statistics
+        self._turn = asyncio.Lock()
+        self._line: _Line | None = None
+        self._has_control_lines = False
+        self._closed = False
+        network = "://" in url
+        self._timing = timing or (NETWORK_TIMING if network else LOCAL_TIMING)
+
+    @property
+    def name(self) -> str:
+        """The port as errors and logs show it: without credentials or options."""
+        parts = urlsplit(self._url)
+        if "://" not in self._url:
+            return self._url
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    async def open(self) -> None:
+        """Open the port if it is not open, or raise MepConnectionError."""
+        async with self._turn:
+            if self._line is None or self._line.lost:
+                await self._close()
+                await self._open()
+
+    async def reopen(self) -> None:
+        """Close the port, restart the meter's side where possible, and open it.
+
+        RTS and DTR, which drive the ENABLE pin of the MEP on common adapters, are
+        dropped for a moment. Raises MepConnectionError.
+        """
+        async with self._turn:
+            self._statistics.reopens += 1
+            if self._line and self._has_control_lines:
+                await self._set_control_lines(self._line, on=False)
+                await asyncio.sleep(self._timing.enable_off)
+            await self._close()
+            await self._open()
+
+    async def close(self) -> None:
+        """Close the port for good; an exchange that is under way fails."""
+        self._closed = True
+        if self._line:
+            self._line.lost = True
+            self._line.news.set()
+        async with self._turn:
+            await self._close()
+
+    async def exchange(self, seal: Callable[[], Envelope]) -> bytes:
+        """Send a request and return the packet of the genuine reply to it.
+
+        seal is called once, when it is this exchange's turn. A request that is not
+        answered is sent again as it is. Raises MepTimeoutError after silence,
+        MepProtocolError when something arrived that does not answer the request,
+        and MepConnectionError when the port is lost or not open.
+        """
+        async with self._turn:
+            line = self._line
+            if line is None or line.lost:
+                raise self._lost()
+            line.framer.reset()
+            line.messages.clear()
+            envelope = seal()
+            frame = len(envelope.message).to_bytes(2) + envelope.message
+            copies = _COPIES if self.answering else _FIRST_COPIES
+            for copy in range(copies):
+                self._statistics.resent += copy > 0
+                sent_at = self._send(line, frame)
+                packet = await self._receive(line, envelope, sent_at)
+                if packet is not None:
+                    self.answering = True
+                    self._statistics.replies += 1
+                    self._statistics.last_reply_time = round(
+                        (line.last_byte_at - sent_at) * 1000, 1
+                    )
+                    return packet
+                self._statistics.timeouts += 1
+            raise MepTimeoutError(
+                f"The meter at {self.name} does not answer: check the wiring and the "
+                "ENABLE pin; while the optical port is read, it is silent too"
+            )
+
+    def _send(self, line: _Line, frame: bytes) -> float:
+        """Send a frame and return when its last byte leaves."""
+        if _LOGGER.isEnabledFor(logging.DEBUG):
+            _LOGGER.debug("Sent %s", frame.hex())
+        self._statistics.requests += 1
+        self._statistics.bytes_sent += len(frame)
+        try:
+            line.transport.write(frame)
+        except _PORT_ERRORS as err:
+            line.lost = True
+            raise self._lost() from err
+        return asyncio.get_running_loop().time() + self._duration(len(frame))
+
+    async def _receive(
+        self, line: _Line, envelope: Envelope, sent_at: float
+    ) -> bytes | None:
+        """Return the packet of the genuine reply, or None after silence."""
+        time = asyncio.get_running_loop().time
+        start_by = sent_at + self._timing.reply
+        end_by = start_by + self._duration(LONGEST_MESSAGE) + 4 * self._timing.gap
+        failure: MepProtocolError | None = None
+        while True:
+            while line.messages:
+                message = line.messages.popleft()
+                if _LOGGER.isEnabledFor(logging.DEBUG):
+                    _LOGGER.debug("Received %s", message.hex())
+                try:
+                    return envelope.open(message)
+                except MepProtocolError as err:
+                    # The reply to an earlier request, or a damaged one. The wait
+                    # goes on: the right one may follow.
+                    self._statistics.digest_failures += 1
+                    failure = err
+            if line.lost:
+                raise self._lost()
+            limit = start_by
+            if line.framer.pending:
+                limit = min(max(limit, line.last_byte_at + self._timing.gap), end_by)
+            if time() >= limit:
+                if line.framer.pending:
+                    line.framer.reset()
+                    failure = failure or MepProtocolError("A reply breaks off")
+                if failure:
+                    raise failure
+                return None
+            line.news.clear()
+            try:
+                async with asyncio.timeout_at(limit):
+                    await line.news.wait()
+            except TimeoutError:
+                continue
+
+    async def _open(self) -> None:
+        """Open the port."""
+        if self._closed:
+            raise MepConnectionError(f"The port {self.name} was closed")
+        loop = asyncio.get_running_loop()
+        line = _Line(self._statistics)
+        try:
+            async with asyncio.timeout(self._timing.open):
+                line.transport, _ = await serialx.create_serial_connection(
+                    loop, lambda: line, self._url, baudrate=self._baudrate
+                )
+        except (*_PORT_ERRORS, ValueError) as err:
+            reason = str(err) or f"no answer within {self._timing.open:.0f} s"
+            raise MepConnectionError(
+                f"The port {self.name} does not open: {reason}"
+            ) from err
+        self._line = line
+        self.answering = False
+        self._has_control_lines = await self._set_control_lines(line, on=True)
+
+    async def _set_control_lines(self, line: _Line, *, on: bool) -> bool:
+        """Raise or drop RTS and DTR; return whether this port has them."""
+        try:
+            await line.transport.set_modem_pins(rts=on, dtr=on)
+        except _PORT_ERRORS as err:
+            _LOGGER.debug("Port %s has no control lines: %s", self.name, err)
+            return False
+        return True
+
+    async def _close(self) -> None:
+        """Close the connection, if any, and wait for its end for a moment."""
+        line, self._line = self._line, None
+        self.answering = False
+        if line is None:
+            return
+        try:
+            line.transport.close()
+            async with asyncio.timeout(_CLOSE_TIME):
+                await line.transport.wait_closed()
+        except _PORT_ERRORS as err:
+            _LOGGER.debug("Port %s closed with an error: %s", self.name, err)
+            line.transport.abort()
+
+    def _lost(self) -> MepConnectionError:
+        return MepConnectionError(f"The connection to {self.name} was lost")
+
+    def _duration(self, count: int) -> float:
+        """Return the seconds that bytes need on the wire."""
+        return count * _BITS_PER_BYTE / self._baudrate
