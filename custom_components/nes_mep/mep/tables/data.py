@@ -1,0 +1,69 @@
+"""Access to the little-endian fields of a table (guide, "Data types")."""
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from ..errors import MepDecodeError
+
+_CENTURY = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class TableData:
+    """Bytes of a table from an offset on.
+
+    name is the table's name, as errors quote it. All offsets are those of the
+    table, also when the bytes begin inside it. Every accessor raises
+    MepDecodeError where the bytes do not reach.
+    """
+
+    name: str
+    data: bytes
+    start: int = 0
+
+    def raw(self, offset: int, length: int) -> bytes:
+        """Return length bytes."""
+        begin = offset - self.start
+        if begin < 0 or begin + length > len(self.data):
+            raise self.error(
+                offset,
+                length,
+                f"only {len(self.data)} bytes from {self.start} on are there",
+            )
+        return self.data[begin : begin + length]
+
+    def uint(self, offset: int, length: int = 1) -> int:
+        """Return an unsigned number."""
+        return int.from_bytes(self.raw(offset, length), "little")
+
+    def int32(self, offset: int) -> int:
+        """Return a signed number of four bytes."""
+        return int.from_bytes(self.raw(offset, 4), "little", signed=True)
+
+    def bit(self, offset: int, number: int) -> bool:
+        """Return a bit of a byte, counted from the lowest."""
+        return bool(self.uint(offset) >> number & 1)
+
+    def text(self, offset: int, length: int) -> str:
+        """Return ASCII text, which ends at the first NUL and loses its padding.
+
+        Bytes that are no printable ASCII characters are shown in hex.
+        """
+        raw = self.raw(offset, length).partition(b"\0")[0].strip()
+        return "".join(
+            chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in raw
+        )
+
+    def date_time(self, offset: int, zone: tzinfo | None) -> datetime:
+        """Return a LTIME_DATE: year - 2000, month, day, hour, minute, second."""
+        year, month, day, hour, minute, second = self.raw(offset, 6)
+        try:
+            return datetime(
+                _CENTURY + year, month, day, hour, minute, second, tzinfo=zone
+            )
+        except ValueError as err:
+            raise self.error(offset, 6, f"no date and time: {err}") from err
+
+    def error(self, offset: int, length: int, problem: str) -> MepDecodeError:
+        """Return the error for a place in this table."""
+        return MepDecodeError(self.name, offset, length, problem)
