@@ -1,0 +1,1 @@
+"""Tests of the NES / Echelon smart meter integration."""

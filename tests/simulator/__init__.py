@@ -1,0 +1,34 @@
+"""A simulated NES meter, written from the guide alone; standard library only.
+
+``python -m tests.simulator --help`` runs it as a program. In a test::
+
+    meter = SimulatedMeter(PROFILES["gen3"], key=KEY, paced=False)
+    async with serve_tcp(meter) as url:
+        ...
+"""
+
+from .faults import KINDS, ActiveFault, Exchange, Fault
+from .meter import DEFAULT_KEY, Served, SimulatedMeter
+from .names import table_id, table_name
+from .profiles import PROFILES, Profile, with_firmware
+from .serve import serve_pty, serve_tcp
+from .timing import Pace, poll_time
+
+__all__ = [
+    "DEFAULT_KEY",
+    "KINDS",
+    "PROFILES",
+    "ActiveFault",
+    "Exchange",
+    "Fault",
+    "Pace",
+    "Profile",
+    "Served",
+    "SimulatedMeter",
+    "poll_time",
+    "serve_pty",
+    "serve_tcp",
+    "table_id",
+    "table_name",
+    "with_firmware",
+]

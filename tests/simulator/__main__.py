@@ -1,0 +1,131 @@
+"""``python -m tests.simulator``: a simulated meter as a program."""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawTextHelpFormatter
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+import signal
+import sys
+
+from .control import serve_control
+from .faults import KINDS, Fault
+from .meter import DEFAULT_KEY, SimulatedMeter
+from .profiles import PROFILES
+from .serve import serve_pty, serve_tcp
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdigit():
+        raise ArgumentTypeError("expected HOST:PORT")
+    return host or "127.0.0.1", int(port)
+
+
+def _key(text: str) -> bytes:
+    """Read a key: ASCII characters, or hex digits behind 0x; 16 bytes are used."""
+    try:
+        key = bytes.fromhex(text[2:]) if text.startswith("0x") else text.encode("ascii")
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+    if len(key) < 16:
+        raise ArgumentTypeError("a key has at least 16 characters")
+    return key[:16]
+
+
+def _fault(text: str) -> Fault:
+    try:
+        return Fault.parse(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+def _parser() -> ArgumentParser:
+    kinds = "\n".join(f"  {name:14} {kind.about}" for name, kind in KINDS.items())
+    profiles = "\n".join(f"  {p.name:14} {p.description}" for p in PROFILES.values())
+    parser = ArgumentParser(
+        prog="python -m tests.simulator",
+        description="A simulated NES smart meter with a MEP port.",
+        epilog=f"profiles:\n{profiles}\n\n"
+        f"kinds of faults (--fault kind:name=value,...):\n{kinds}\n\n"
+        "fields of every kind: table, request_code, times, skip, probability\n"
+        "example: --fault refuse:table=BT23,request_code=0x30,code=0x0B",
+        formatter_class=RawTextHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--listen", type=_address, metavar="HOST:PORT", help="serve on a TCP port")
+    add("--pty", type=Path, metavar="PATH", help="serve on a pty, linked from PATH")
+    add("--control", type=_address, metavar="HOST:PORT", help="remote control port")
+    add("--profile", choices=PROFILES, default="gen3", help="kind of meter (gen3)")
+    add("--key", type=_key, default=DEFAULT_KEY, help="basic key: ASCII, or 0x and hex")
+    add("--serial", metavar="NUMBER", help="serial number, instead of the profile's")
+    add("--baud", type=int, default=9600, help="speed of the line (9600)")
+    add("--no-pacing", action="store_true", help="answer at once, whatever the speed")
+    add(
+        "--fault",
+        type=_fault,
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="switch a fault on, see below; can be given several times",
+    )
+    add("--seed", type=int, default=1, help="another seed, another household")
+    add("--list-profiles", action="store_true", help="print the profiles and end")
+    return parser
+
+
+async def _run(options: Namespace) -> None:
+    meter = SimulatedMeter(
+        PROFILES[options.profile],
+        key=options.key,
+        paced=not options.no_pacing,
+        baud=options.baud,
+        seed=options.seed,
+        serial_number=options.serial,
+    )
+    for fault in options.fault:
+        meter.add_fault(fault)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        if options.listen:
+            url = await stack.enter_async_context(serve_tcp(meter, *options.listen))
+            _say(f"meter {meter.profile.serial_number} on {url}")
+        if options.pty:
+            path = await stack.enter_async_context(serve_pty(meter))
+            stack.callback(options.pty.unlink, missing_ok=True)
+            options.pty.unlink(missing_ok=True)
+            options.pty.symlink_to(path)
+            _say(f"meter {meter.profile.serial_number} on {options.pty}")
+        if options.control:
+            host, port = await stack.enter_async_context(
+                serve_control(meter, *options.control)
+            )
+            _say(f"control on {host}:{port}")
+        await stop.wait()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Run the program."""
+    parser = _parser()
+    options = parser.parse_args()
+    if options.list_profiles:
+        for profile in PROFILES.values():
+            _say(f"{profile.name:12} {profile.description}")
+        return
+    if not (options.listen or options.pty):
+        parser.error("--listen or --pty is needed")
+    try:
+        asyncio.run(_run(options))
+    except OSError as error:
+        parser.exit(1, f"{parser.prog}: {error}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Demand: average power of whole intervals, its maximum since the monthly reset."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from .accumulators import Accumulators
+from .load import ANCHOR, CYCLE_DAYS, DAY, Channel
+
+# Power sources that can be a demand, as the channels whose sum they are.
+CHANNELS: dict[int, tuple[Channel, ...]] = {
+    8: (Channel.FORWARD,),
+    9: (Channel.REVERSE,),
+    10: (Channel.REACTIVE_Q1, Channel.REACTIVE_Q2),
+    11: (Channel.REACTIVE_Q3, Channel.REACTIVE_Q4),
+    20: (
+        Channel.APPARENT_Q1,
+        Channel.APPARENT_Q2,
+        Channel.APPARENT_Q3,
+        Channel.APPARENT_Q4,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The highest demand and the end of its interval, Unix time."""
+
+    value: int = 0
+    time: int = ANCHOR
+
+
+def _month_start(time: int) -> int:
+    moment = datetime.fromtimestamp(time, UTC)
+    return int(datetime(moment.year, moment.month, 1, tzinfo=UTC).timestamp())
+
+
+class DemandMeter:
+    """Demands of one meter; resets are at the start of each month, UTC."""
+
+    def __init__(self, registers: Accumulators, minutes: int) -> None:
+        """Measure over intervals of so many minutes."""
+        self._registers = registers
+        self.interval = minutes * 60
+        self._day_peak = lru_cache(maxsize=None)(self._find_day_peak)
+        self._cumulative = lru_cache(maxsize=None)(self._add_months)
+
+    def _average(self, source: int, start: int, end: int) -> int:
+        """Return energy from start to end as average power over a whole interval."""
+        energy = sum(
+            self._registers.watt_seconds(channel, end)
+            - self._registers.watt_seconds(channel, start)
+            for channel in CHANNELS[source]
+        )
+        return energy // self.interval
+
+    def present(self, source: int, time: int) -> int:
+        """Return the demand that builds up in the running interval."""
+        return self._average(source, time - time % self.interval, time)
+
+    def remaining(self, time: int) -> int:
+        """Return the seconds to the end of the running interval."""
+        return self.interval - time % self.interval
+
+    def peak(self, source: int, tier: int | None, time: int) -> Peak:
+        """Return the highest whole interval since the reset, of one tier or of all."""
+        return self._peak_since(source, tier, _month_start(time), time)
+
+    def _peak_since(self, source: int, tier: int | None, reset: int, time: int) -> Peak:
+        start = max(reset, ANCHOR)
+        today = max(start, time - time % DAY)
+        best = self._peak_between(source, tier, today, time)
+        for midnight in range(start, today, DAY):
+            day = (midnight - ANCHOR) // DAY
+            peak = self._day_peak(source, tier, day % CYCLE_DAYS)
+            if peak.value > best.value:
+                best = Peak(peak.value, midnight + peak.time)
+        return best
+
+    def cumulative(self, source: int, tier: int | None, time: int) -> int:
+        """Return the sum of the peaks at all resets so far."""
+        return self._cumulative(source, tier, _month_start(time))
+
+    def resets(self, time: int) -> int:
+        """Return the number of demand resets so far, modulo 256."""
+        first = datetime.fromtimestamp(ANCHOR, UTC)
+        now = datetime.fromtimestamp(max(time, ANCHOR), UTC)
+        return ((now.year - first.year) * 12 + now.month - first.month) % 256
+
+    def _add_months(self, source: int, tier: int | None, month: int) -> int:
+        if month <= ANCHOR:
+            return 0
+        previous = _month_start(month - 1)
+        before = self._cumulative(source, tier, previous)
+        return before + self._peak_since(source, tier, previous, month).value
+
+    def _find_day_peak(self, source: int, tier: int | None, number: int) -> Peak:
+        """Return the peak of a day of the load's cycle, its time from midnight."""
+        midnight = ANCHOR + (CYCLE_DAYS + number) * DAY
+        peak = self._peak_between(source, tier, midnight, midnight + DAY)
+        return Peak(peak.value, peak.time - midnight)
+
+    def _peak_between(
+        self, source: int, tier: int | None, start: int, end: int
+    ) -> Peak:
+        peaks = [
+            Peak(
+                self._average(source, first, first + self.interval),
+                first + self.interval,
+            )
+            for first in range(start, end - self.interval + 1, self.interval)
+            if tier is None or self._registers.active_tier(first) == tier
+        ]
+        return max(peaks, key=_value, default=Peak(0, start))
+
+
+def _value(peak: Peak) -> int:
+    return peak.value
+
+
+@lru_cache(maxsize=8)
+def demand_meter(registers: Accumulators, minutes: int) -> DemandMeter:
+    """Return the demands of some accumulators, shared between meters."""
+    return DemandMeter(registers, minutes)

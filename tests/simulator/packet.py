@@ -1,0 +1,98 @@
+"""C12.18 requests as the meter sees them, and its replies (guide, pages 10 to 12)."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from .digest import digest
+
+MAX_MESSAGE = 476  # body, sequence number and digest together
+DIGEST_LENGTH = 8
+SEQUENCE_LENGTH = 4
+MAX_READ = MAX_MESSAGE - DIGEST_LENGTH - 3  # response code and count
+
+
+class RequestCode(IntEnum):
+    """What a client can ask for."""
+
+    FULL_READ = 0x30
+    PARTIAL_READ = 0x3F
+    FULL_WRITE = 0x40
+    PARTIAL_WRITE = 0x4F
+    TLS_TERMINATE = 0x57
+    TLS_HELLO = 0x58
+    TLS_CONTINUE = 0x59
+    TLS_PACKET = 0x80
+
+
+class ReplyCode(IntEnum):
+    """What a meter answers."""
+
+    OK = 0x00
+    UNRECOGNIZED = 0x01
+    UNSUPPORTED = 0x02
+    NO_PERMISSION = 0x03
+    NOT_POSSIBLE = 0x04
+    TABLE_NOT_POSSIBLE = 0x05
+    NO_TLS_SESSION = 0x0A
+    AUTHENTICATION_FAILURE = 0x0B
+    INVALID_SEQUENCE_NUMBER = 0x0C
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request message, taken apart as far as it goes; nothing is verified."""
+
+    covered: bytes  # body and sequence number: what the digest covers
+    digest: bytes
+    sequence: int
+    code: int
+    table: int | None = None
+    offset: int = 0
+    count: int | None = None
+    data: bytes = b""
+
+    @classmethod
+    def parse(cls, message: bytes) -> Request:
+        """Take a message (without its length field) apart; never fails."""
+        covered = message[:-DIGEST_LENGTH]
+        body = covered[:-SEQUENCE_LENGTH]
+        code = body[0] if body else -1
+        offset_length = 3 if code in _PARTIAL else 0
+        table, offset, count, data = None, 0, None, b""
+        if code in _TABLE_CODES and len(body) >= 3 + offset_length:
+            table = int.from_bytes(body[1:3])
+            offset = int.from_bytes(body[3 : 3 + offset_length])
+            rest = body[3 + offset_length :]
+            if len(rest) >= 2:
+                count, data = int.from_bytes(rest[:2]), rest[2:]
+        return cls(
+            covered=covered,
+            digest=message[-DIGEST_LENGTH:],
+            sequence=int.from_bytes(covered[-SEQUENCE_LENGTH:]),
+            code=code,
+            table=table,
+            offset=offset,
+            count=count,
+            data=data,
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether it is long enough to hold code, number and digest."""
+        return len(self.covered) > SEQUENCE_LENGTH
+
+    def signed_by(self, key: bytes) -> bool:
+        """Tell whether the digest fits a key."""
+        return self.complete and digest(key, self.covered) == self.digest
+
+
+_PARTIAL = frozenset({RequestCode.PARTIAL_READ, RequestCode.PARTIAL_WRITE})
+_TABLE_CODES = _PARTIAL | {RequestCode.FULL_READ, RequestCode.FULL_WRITE}
+
+
+def reply_frame(request: Request, body: bytes, key: bytes | None) -> bytes:
+    """Return the bytes on the wire: length, body and, with a key, the digest."""
+    message = body
+    if key is not None:
+        message += digest(key, request.covered, body)
+    return len(message).to_bytes(2) + message

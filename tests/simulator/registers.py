@@ -1,0 +1,256 @@
+"""Every register of the meter by its source id (guide, pages 203 to 206)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from .accumulators import Accumulators, accumulators
+from .demand import DemandMeter, Peak, demand_meter
+from .electrical import Electrical
+from .load import Channel, Flow, household, quadrant
+from .profiles import APPARENT_ENERGY, Demand, Profile
+
+OUTAGE_SECONDS = 86412
+OUTAGES = 3
+ERRORS = 1
+TIER_SOURCES = 29  # first source of tier 0; each of four tiers has 11
+_TIER_ORDER = (0, 1, 2, 3, 4, 5, 6, 7, 26, 27, 28)
+
+_Q1, _Q2, _Q3, _Q4 = (
+    Channel.REACTIVE_Q1,
+    Channel.REACTIVE_Q2,
+    Channel.REACTIVE_Q3,
+    Channel.REACTIVE_Q4,
+)
+# Energy registers that are sums of accumulators.
+ENERGIES: dict[int, tuple[Channel, ...]] = {
+    0: (Channel.FORWARD,),
+    1: (Channel.REVERSE,),
+    2: (_Q1, _Q2),
+    3: (_Q3, _Q4),
+    6: (Channel.FORWARD, Channel.REVERSE),
+    **{108 + index: (channel,) for index, channel in enumerate((_Q1, _Q2, _Q3, _Q4))},
+    **{
+        source: (Channel(Channel.APPARENT_Q1 + index),)
+        for index, source in enumerate(APPARENT_ENERGY)
+    },
+}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All registers of a meter of one kind at one whole second of Unix time."""
+
+    profile: Profile
+    seed: int
+    time: int
+
+    @cached_property
+    def electrical(self) -> Electrical:
+        """Voltages, currents and powers on the meter's terminals."""
+        return Electrical(household(self.profile.load, self.seed), self.time)
+
+    @property
+    def flow(self) -> Flow:
+        """Powers on the meter's terminals, before CT and VT ratios."""
+        return self.electrical.flow
+
+    @cached_property
+    def accumulators(self) -> Accumulators:
+        """Energy accumulators, after CT and VT ratios."""
+        ratios = self.profile.ratios
+        return accumulators(
+            self.profile.load,
+            self.seed,
+            self.profile.tariff,
+            ratios.factor,
+            ratios.energy_unit,
+        )
+
+    @property
+    def tier(self) -> int:
+        """The active tier, 0-based."""
+        return self.accumulators.active_tier(self.time)
+
+    def value(self, source: int) -> int:
+        """Return the total or present register of a source, in the table's unit.
+
+        Raises KeyError for a source that no meter here has.
+        """
+        if source in ENERGIES:
+            return self._energy(source, None)
+        if TIER_SOURCES <= source < TIER_SOURCES + 4 * len(_TIER_ORDER):
+            tier, index = divmod(source - TIER_SOURCES, len(_TIER_ORDER))
+            return self.tier_value(_TIER_ORDER[index], tier)
+        return _VALUES[source](self)
+
+    def tier_value(self, source: int, tier: int) -> int:
+        """Return a summation of a tier block; 0 for those that are not in tiers."""
+        if source in ENERGIES:
+            return self._energy(source, tier)
+        if source == 7:
+            return max(0, self._energy(0, tier) - self._energy(1, tier))
+        return 0
+
+    def _energy(self, source: int, tier: int | None) -> int:
+        registers = self.accumulators
+        counts = sum(
+            registers.total(channel, self.time)
+            if tier is None
+            else registers.tier(channel, tier, self.time)
+            for channel in ENERGIES[source]
+        )
+        rollover: int = 10**self.profile.rollover_digits
+        return counts % rollover
+
+    @property
+    def demand(self) -> DemandMeter:
+        """Demand registers; their interval is that of the profile."""
+        minutes = (self.profile.demand or Demand()).minutes
+        return demand_meter(self.accumulators, minutes)
+
+    def peak(self, source: int, tier: int | None) -> Peak:
+        """Return the demand register of a source."""
+        return self.demand.peak(source, tier, self.time)
+
+    def at(self, time: int) -> Snapshot:
+        """Return the registers of the same meter at another time."""
+        return Snapshot(self.profile, self.seed, time)
+
+
+type _Value = Callable[[Snapshot], int]
+
+
+def _per_phase(
+    first: int, function: Callable[[Electrical, int], int]
+) -> dict[int, _Value]:
+    """Return three sources that a function of a phase gives."""
+
+    def value(phase: int) -> _Value:
+        return lambda snapshot: function(snapshot.electrical, phase)
+
+    return {first + phase: value(phase) for phase in range(3)}
+
+
+def _both_ways(
+    first: int, function: Callable[[Snapshot], int], *, step: int = 1
+) -> dict[int, _Value]:
+    """Return a source for what comes from the grid, and one for what goes to it."""
+    return {
+        first: lambda snapshot: max(0, function(snapshot)),
+        first + step: lambda snapshot: max(0, -function(snapshot)),
+    }
+
+
+def _quadrants(
+    first: int, powers: Callable[[Snapshot], tuple[int, int, int]]
+) -> dict[int, _Value]:
+    """Return four sources of which one at a time is not 0.
+
+    ``powers`` gives active and reactive power and the value to show.
+    """
+
+    def value(number: int) -> _Value:
+        def register(snapshot: Snapshot) -> int:
+            active, reactive, shown = powers(snapshot)
+            return shown if quadrant(active, reactive) == number else 0
+
+        return register
+
+    return {first + number: value(number) for number in range(4)}
+
+
+def _phase_powers(first: int, *, after_ratios: bool = False) -> dict[int, _Value]:
+    """Return forward power of three phases, then reverse power."""
+    values: dict[int, _Value] = {}
+    for phase in range(3):
+
+        def power(snapshot: Snapshot, phase: int = phase) -> int:
+            factor = snapshot.profile.ratios.factor if after_ratios else 1
+            return snapshot.flow.active[phase] * factor
+
+        values |= _both_ways(first + phase, power, step=3)
+    return values
+
+
+def _average_phase_powers(first: int) -> dict[int, _Value]:
+    values: dict[int, _Value] = {}
+    for phase in range(3):
+
+        def power(snapshot: Snapshot, phase: int = phase) -> int:
+            return snapshot.electrical.average_active(phase)
+
+        values |= _both_ways(first + phase, power, step=3)
+    return values
+
+
+def _phase_quadrants(phase: int) -> Callable[[Snapshot], tuple[int, int, int]]:
+    return lambda s: (
+        s.flow.active[phase],
+        s.flow.reactive[phase],
+        s.electrical.apparent(phase),
+    )
+
+
+def _signed_reactive(phase: int) -> _Value:
+    return lambda snapshot: snapshot.flow.reactive[phase]
+
+
+def _current_after_ct(phase: int) -> _Value:
+    return lambda s: s.electrical.current(phase) * s.profile.ratios.ct_ratio
+
+
+def _present_demand(number: int) -> _Value:
+    def value(snapshot: Snapshot) -> int:
+        demand = snapshot.profile.demand
+        if demand is None or number >= len(demand.sources):
+            return 0
+        return snapshot.demand.present(demand.sources[number], snapshot.time)
+
+    return value
+
+
+_VALUES: dict[int, _Value] = {
+    4: lambda s: OUTAGE_SECONDS,
+    5: lambda s: OUTAGES,
+    7: lambda s: max(0, s.value(0) - s.value(1)),
+    **_both_ways(8, lambda s: s.flow.total),
+    **_both_ways(10, lambda s: s.flow.total_reactive),
+    **_per_phase(12, Electrical.current),
+    **_per_phase(15, Electrical.voltage),
+    18: lambda s: s.electrical.power_factor(0),
+    19: lambda s: s.electrical.frequency,
+    20: lambda s: s.flow.apparent,
+    21: lambda s: s.electrical.power_factor(1),
+    22: lambda s: s.electrical.power_factor(2),
+    **_per_phase(23, Electrical.sine),
+    26: lambda s: 0,
+    27: lambda s: 0,
+    28: lambda s: ERRORS,
+    **_both_ways(81, lambda s: s.flow.total * s.profile.ratios.factor),
+    **_both_ways(83, lambda s: s.flow.total_reactive * s.profile.ratios.factor),
+    **{88 + number: _present_demand(number) for number in range(8)},
+    **_quadrants(
+        104,
+        lambda s: (s.flow.total, s.flow.total_reactive, abs(s.flow.total_reactive)),
+    ),
+    **_phase_powers(185),
+    **_phase_powers(191, after_ratios=True),
+    **{197 + phase: _current_after_ct(phase) for phase in range(3)},
+    **_per_phase(202, Electrical.voltage),
+    **_per_phase(205, Electrical.average_voltage),
+    **_both_ways(208, lambda s: s.electrical.average_active(None)),
+    **_average_phase_powers(210),
+    **_quadrants(216, lambda s: (s.flow.total, s.flow.total_reactive, s.flow.apparent)),
+    **_quadrants(220, _phase_quadrants(0)),
+    **_quadrants(224, _phase_quadrants(1)),
+    **_quadrants(228, _phase_quadrants(2)),
+    232: lambda s: s.electrical.neutral_current,
+    **_per_phase(233, Electrical.average_current),
+    **_per_phase(236, Electrical.voltage_angle),
+    **{
+        first + phase: value
+        for phase in range(3)
+        for first, value in _both_ways(239, _signed_reactive(phase), step=3).items()
+    },
+}

@@ -1,0 +1,69 @@
+"""How the meter is set up: ET29, ET50, ET51, ET55."""
+
+from ..profiles import Profile
+from .layout import Layout, View, Writer, table
+
+_SOURCES = 6  # ET11.22: data sources of a MEP client
+_ENERGY_UNIT = 39  # ET55: offset from the end of the step tariff thresholds
+
+
+@table("ET29")
+def hardware(view: View) -> bytes:
+    """Hardware options: disconnect, M-Bus, cover tamper, MEP ports, external CT."""
+    profile = view.profile
+    features = [5, 8, 9, 10, 14]
+    if profile.transformer:
+        features.append(17)
+    if profile.generation4:
+        features.append(23)
+    layout = (
+        Layout(48 if profile.generation4 else 20)
+        .put(0, "3s", sum(1 << bit for bit in features).to_bytes(3, "little"))
+        .put(5, "B", 0b10)
+    )
+    if profile.generation4:
+        layout.put(24, "9B", 2, 1, 1, 1, 1, 2, 3, 3, 1)
+        layout.put(33, "I", 1 << 1 | 1 << 3 | 1 << 5)
+    return layout.done()
+
+
+def _clients(profile: Profile) -> int:
+    return 2 if profile.generation4 else 1
+
+
+@table("ET50", Writer.BASIC)
+def mep_registration(view: View) -> bytes:
+    """One element for each MEP client; none is registered."""
+    return bytes((35 + 6 * _SOURCES) * _clients(view.profile))
+
+
+@table("ET51", Writer.BASIC)
+def mep_configuration(view: View) -> bytes:
+    """Time limits of each MEP client."""
+    layout = Layout()
+    for _ in range(_clients(view.profile)):
+        layout.add("BHBHHB", 0, 60, 30, 600, 300, 0)
+        if view.profile.since(3, 70):
+            layout.add("B", 0)
+    return layout.done()
+
+
+@table("ET55", Writer.ADVANCED)
+def meter_configuration(view: View) -> bytes:
+    """Meter configuration with the energy register unit."""
+    profile = view.profile
+    shift = 1 if profile.generation4 else 0  # five-character display codes
+    if not profile.since(3, 70):
+        return Layout(110 if profile.since(3, 50) else 109).done()
+    base = 146 + shift + 4 * (profile.max_tiers - 1)
+    layout = (
+        Layout(base + (60 if profile.generation4 else 40))
+        .put(78 + shift, "H", 60)
+        .put(93 + shift, "B", 5 if profile.transformer else 0)
+        .put(base + 5, "B", 1)
+        .put(base + 10, "HHH", 15, 600, 1008)
+        .put(base + _ENERGY_UNIT, "B", profile.ratios.energy_unit)
+    )
+    if profile.generation4:
+        layout.put(base + 42, "HH", 600, 300).put(base + 58, "B", 1)
+    return layout.done()

@@ -1,0 +1,74 @@
+"""The readings: BT15, BT23, BT28."""
+
+from datetime import UTC, datetime
+
+from ..profiles import Demand
+from ..registers import Snapshot
+from .layout import Layout, View, Writer, table
+
+
+@table("BT15", Writer.ADVANCED)
+def constants(view: View) -> bytes:
+    """Multiplier, offset, and the CT and VT ratios."""
+    ratios = view.profile.ratios
+    applied = view.profile.transformer is not None
+    return (
+        Layout()
+        .put(0, "iiB", 1, 0, applied)
+        .put(9, "ii", ratios.ct_ratio, ratios.vt_ratio)
+        .done()
+    )
+
+
+@table("BT23", Writer.ADVANCED)
+def current_registers(view: View) -> bytes:
+    """Demand reset counter, then the total block and a block for each tier."""
+    profile, snapshot = view.profile, view.snapshot
+    layout = Layout()
+    if profile.demand:
+        layout.add("B", snapshot.demand.resets(snapshot.time))
+    for tier in (None, *range(profile.tiers)):
+        for source in profile.summations:
+            value = (
+                snapshot.value(source)
+                if tier is None
+                else snapshot.tier_value(source, tier)
+            )
+            layout.add("i", value)
+        if profile.demand:
+            _demand_block(layout, snapshot, profile.demand, tier)
+    return layout.done()
+
+
+def _demand_block(
+    layout: Layout, snapshot: Snapshot, demand: Demand, tier: int | None
+) -> None:
+    """Write demand records and coincident values of the totals or of a tier."""
+    peaks = [snapshot.peak(source, tier) for source in demand.sources]
+    for source, peak in zip(demand.sources, peaks, strict=True):
+        time = datetime.fromtimestamp(peak.time, UTC)
+        layout.add("5B", time.year - 2000, *time.timetuple()[1:5])
+        cumulative = snapshot.demand.cumulative(source, tier, snapshot.time)
+        if demand.cumulative:
+            layout.add("i", cumulative)
+        if demand.continuous_cumulative:
+            layout.add("i", cumulative + peak.value)
+        layout.add("i", peak.value)
+    for source, index in demand.coincidents:
+        layout.add("i", snapshot.at(peaks[index].time).value(source))
+
+
+@table("BT28")
+def present_registers(view: View) -> bytes:
+    """Present demands, then the present values."""
+    profile, snapshot = view.profile, view.snapshot
+    layout = Layout()
+    if demand := profile.demand:
+        minutes, seconds = divmod(snapshot.demand.remaining(snapshot.time), 60)
+        for index in range(len(demand.sources)):
+            if demand.time_remaining:
+                layout.add("BBB", 0, minutes, seconds)
+            layout.add("i", snapshot.value(88 + index))
+    for source in profile.present:
+        layout.add("i", snapshot.value(source))
+    return layout.done()
