@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -244,9 +244,9 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return 0 only when the meter was read."""
-    arguments = _parser().parse_args()
+    arguments = _parser().parse_args(argv)
     if arguments.debug:
         logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(message)s")
     try:

@@ -1,0 +1,181 @@
+"""What a poll costs: requests, bytes, time on the wire and time of Home Assistant.
+
+    .dev/test/bin/python -m benchmarks.poll [--polls 10]
+
+For each profile of the simulated meter, which runs in a process of its own behind a
+pty at 9600 baud. The limit is what the bytes and the pauses of the guide ("MEP
+protocol timing") take at least. The time of Home Assistant is what the thread of the
+event loop computes during one refresh of the coordinator, waiting left out.
+"""
+
+import argparse
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+import statistics
+import tempfile
+import time
+
+# Home Assistant puts another library in the place of voluptuous, so it comes first.
+import homeassistant.const  # noqa: F401  # isort: skip
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_test_home_assistant,
+)
+
+from custom_components.nes_mep.const import DOMAIN
+from custom_components.nes_mep.mep import Meter
+from custom_components.nes_mep.sensor import DEFAULT_REGISTERS
+from homeassistant.const import EVENT_STATE_REPORTED
+from homeassistant.core import Event, EventStateReportedData, HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.loader import DATA_CUSTOM_COMPONENTS
+from homeassistant.setup import async_setup_component
+from tests.simulator import PROFILES, Pace, poll_time
+from tests.tools.simulator import Simulator, simulator
+
+_KEY = "Wb7#kP2x!dL9vT4q"
+_PACE = Pace(9600)
+
+
+async def _exchanges(running: Simulator, since: int) -> list[tuple[int, int]]:
+    """Return request and reply lengths of all exchanges but the first ones."""
+    total = (await running.control("statistics"))["requests"]
+    served = await running.control("requests", last=total - since)
+    return [(each["request_length"], each["reply_length"]) for each in served]
+
+
+async def _count(running: Simulator) -> int:
+    count: int = (await running.control("statistics"))["requests"]
+    return count
+
+
+async def _measure_link(running: Simulator, name: str, polls: int) -> None:
+    """Print what opening and polling cost on the wire."""
+    start = time.perf_counter()
+    meter = await Meter.open(running.port, _KEY.encode())
+    await meter.read(DEFAULT_REGISTERS)
+    first = time.perf_counter() - start
+    requests = await _count(running)
+    await meter.read(DEFAULT_REGISTERS)
+    seconds = []
+    exchanges: list[tuple[int, int]] = []
+    for _ in range(polls):
+        before = await _count(running)
+        # The meter answers once in 100 ms, and is asked seldom in life.
+        await asyncio.sleep(0.2)
+        start = time.perf_counter()
+        await meter.read(DEFAULT_REGISTERS)
+        seconds.append(time.perf_counter() - start)
+        exchanges = await _exchanges(running, before)
+    await meter.close()
+    limit = poll_time(exchanges, _PACE)
+    taken = statistics.median(seconds)
+    print(
+        f"{name:16} {len(exchanges):8} {sum(map(sum, exchanges)):6} "
+        f"{taken * 1000:8.0f} {limit * 1000:8.0f} {taken / limit:6.2f} "
+        f"{requests:9} {first:7.2f}",
+        flush=True,
+    )
+
+
+@asynccontextmanager
+async def _home_assistant() -> AsyncIterator[HomeAssistant]:
+    """Run Home Assistant's core in this process, with this integration."""
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / "custom_components"
+        link.symlink_to(Path(__file__).parents[1] / "custom_components")
+        async with async_test_home_assistant(config_dir=folder) as hass:
+            hass.data.pop(DATA_CUSTOM_COMPONENTS, None)
+            await async_setup_component(hass, "homeassistant", {})
+            yield hass
+            await hass.async_stop(force=True)
+
+
+async def _refresh_cost(
+    hass: HomeAssistant, entry: MockConfigEntry, polls: int
+) -> tuple[float, int]:
+    """Return milliseconds of one refresh and state writes without a change."""
+    coordinator = entry.runtime_data
+    costs = []
+    idle_writes = 0
+
+    @callback
+    def count(_event: Event[EventStateReportedData]) -> None:
+        nonlocal idle_writes
+        idle_writes += 1
+
+    @callback
+    def every(_data: EventStateReportedData) -> bool:
+        return True
+
+    # What is written and has not changed is reported instead.
+    stop = hass.bus.async_listen(EVENT_STATE_REPORTED, count, event_filter=every)
+    for _ in range(polls):
+        await hass.async_block_till_done()
+        before = time.thread_time()
+        await coordinator.async_refresh()
+        costs.append(time.thread_time() - before)
+        await asyncio.sleep(1.05)
+    stop()
+    return statistics.median(costs) * 1000, idle_writes
+
+
+async def _measure_refresh(running: Simulator, name: str, polls: int) -> None:
+    """Print what a refresh costs Home Assistant, few entities and all."""
+    serial_number = PROFILES[name].serial_number
+    async with _home_assistant() as hass:
+        entry = MockConfigEntry(
+            domain=DOMAIN,
+            unique_id=serial_number,
+            title=name,
+            data={"port": running.port, "key": _KEY},
+            options={"scan_interval": 3600},
+        )
+        entry.add_to_hass(hass)
+        if not await hass.config_entries.async_setup(entry.entry_id):
+            raise SystemExit(f"{name}: not set up: {entry.reason}")
+        few, few_writes = await _refresh_cost(hass, entry, polls)
+        enabled = len(hass.states.async_all())
+        registry = er.async_get(hass)
+        for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
+            registry.async_update_entity(entity.entity_id, disabled_by=None)
+        await hass.config_entries.async_reload(entry.entry_id)
+        every, every_writes = await _refresh_cost(hass, entry, polls)
+        print(
+            f"{name:16} {enabled:8} {few:7.2f} {len(hass.states.async_all()):8} "
+            f"{every:7.2f} {few_writes + every_writes:14}",
+            flush=True,
+        )
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def main() -> None:
+    """Measure all profiles."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--polls", type=int, default=10)
+    polls = parser.parse_args().polls
+    with tempfile.TemporaryDirectory() as folder:
+        print(
+            f"{'profile':16} {'requests':>8} {'bytes':>6} {'poll ms':>8} "
+            f"{'limit ms':>8} {'ratio':>6}  to first readings: requests, s"
+        )
+        for name in PROFILES:
+            async with simulator(
+                Path(folder), key=_KEY, profile=name, device=Path(folder) / "meter"
+            ) as running:
+                await _measure_link(running, name, polls)
+        print(
+            f"\n{'profile':16} {'entities':>8} {'ms':>7} {'all':>8} {'ms':>7} "
+            f"{'writes unchanged':>14}"
+        )
+        for name in PROFILES:
+            async with simulator(
+                Path(folder), key=_KEY, profile=name, device=Path(folder) / "meter"
+            ) as running:
+                await _measure_refresh(running, name, polls)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
