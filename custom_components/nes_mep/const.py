@@ -1,0 +1,12 @@
+"""Names and defaults of the integration."""
+
+from typing import Final
+
+DOMAIN: Final = "nes_mep"
+
+CONF_KEY: Final = "key"
+
+DEFAULT_SCAN_INTERVAL: Final = 10
+"""Seconds between two polls."""
+MIN_SCAN_INTERVAL: Final = 2
+MAX_SCAN_INTERVAL: Final = 3600

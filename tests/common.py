@@ -1,0 +1,110 @@
+"""What the tests of the integration share: entries, polls and states."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+
+from custom_components.nes_mep.const import DOMAIN
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
+
+from .simulator import SimulatedMeter
+from .values import KEY
+
+
+def make_entry(meter: SimulatedMeter, port: str) -> MockConfigEntry:
+    """Return the entry that the config flow makes for a meter."""
+    serial_number = meter.profile.serial_number
+    return MockConfigEntry(
+        domain=DOMAIN,
+        title=f"{meter.profile.model} {serial_number}",
+        unique_id=serial_number,
+        data={"port": port, "key": KEY},
+    )
+
+
+async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
+    """Add an entry to Home Assistant, set it up and return it."""
+    entry.add_to_hass(hass)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    return entry
+
+
+async def poll(hass: HomeAssistant, seconds: float = 11) -> None:
+    """Let time pass, by default so much that the meter is polled once."""
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+def entity_ids(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, str]:
+    """Return the ids of an entry's entities, disabled ones too, by key."""
+    return {
+        entity.unique_id.removeprefix(f"{entry.unique_id}_"): entity.entity_id
+        for entity in er.async_entries_for_config_entry(
+            er.async_get(hass), entry.entry_id
+        )
+    }
+
+
+def states(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, str]:
+    """Return the states of an entry's enabled entities by key."""
+    return {
+        key: state.state
+        for key, entity_id in entity_ids(hass, entry).items()
+        if (state := hass.states.get(entity_id))
+    }
+
+
+def unavailable(hass: HomeAssistant, entry: MockConfigEntry) -> set[str]:
+    """Return the keys of an entry's unavailable entities."""
+    return {
+        key for key, state in states(hass, entry).items() if state == STATE_UNAVAILABLE
+    }
+
+
+def own_log(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """Return level and text of what the integration logged, debugging aside."""
+    return [
+        (record.levelname, record.getMessage())
+        for record in caplog.records
+        if record.name.startswith("custom_components.nes_mep")
+        and record.levelname != "DEBUG"
+    ]
+
+
+@asynccontextmanager
+async def silent_port() -> AsyncIterator[str]:
+    """Serve a port that takes every byte and never answers; yield its address."""
+
+    async def swallow(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(swallow, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        yield f"socket://{host}:{port}"
+
+
+def times_open(path: str) -> int:
+    """Return how often a device is open in this process.
+
+    A pseudo-terminal of the simulator is open once for the simulator itself.
+    """
+    return sum(
+        link.readlink() == Path(path)
+        for link in Path("/proc/self/fd").iterdir()
+        if link.is_symlink()
+    )

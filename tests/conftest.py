@@ -1,0 +1,58 @@
+"""Fixtures: a simulated meter and the address where it answers.
+
+They do without Home Assistant's test harness, because the tests of the meter client,
+which run without it, are below this folder too. What needs it is in common.py.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+# The harness has a folder of this name too; the one that is imported first counts.
+from custom_components.nes_mep.mep import port
+
+from .simulator import PROFILES, SimulatedMeter, serve_pty, serve_tcp
+from .values import KEY, Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return the clock of the simulated meter, which tests can move."""
+    return Clock()
+
+
+@pytest.fixture
+def profile() -> str:
+    """Return the profile of the simulated meter; tests give others."""
+    return "gen3"
+
+
+@pytest.fixture
+def meter(profile: str, clock: Clock) -> SimulatedMeter:
+    """Return a simulated meter that answers without delay."""
+    return SimulatedMeter(
+        PROFILES[profile], key=KEY.encode()[:16], clock=clock, paced=False
+    )
+
+
+@pytest.fixture
+async def url(socket_enabled: None, meter: SimulatedMeter) -> AsyncIterator[str]:
+    """Serve the simulated meter in the network and return its address."""
+    async with serve_tcp(meter) as url:
+        yield url
+
+
+@pytest.fixture
+async def path(meter: SimulatedMeter) -> AsyncIterator[str]:
+    """Serve the simulated meter on a pseudo-terminal and return its path."""
+    async with serve_pty(meter) as path:
+        yield path
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for replies of a silent meter as long as loopback needs, not a real line."""
+    for name in ("LOCAL_TIMING", "NETWORK_TIMING"):
+        timing = replace(getattr(port, name), reply=0.1, enable_off=0.0)
+        monkeypatch.setattr(port, name, timing)

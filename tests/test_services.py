@@ -1,0 +1,161 @@
+"""Tests of the action resync_clock."""
+
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+import voluptuous as vol
+
+from custom_components.nes_mep.const import DOMAIN
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.service import async_get_all_descriptions
+from homeassistant.setup import async_setup_component
+
+from .common import entity_ids, make_entry, set_up, states
+from .simulator import PROFILES, Fault, SimulatedMeter, serve_tcp
+from .values import KEY, NOON, Clock
+
+pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
+
+
+async def resync(hass: HomeAssistant, **target: Any) -> dict[str, Any]:
+    """Call the action and return its response; Home Assistant's clock shows noon."""
+    with patch("custom_components.nes_mep.services.dt_util.utcnow", return_value=NOON):
+        response = await hass.services.async_call(
+            DOMAIN, "resync_clock", target, blocking=True, return_response=True
+        )
+    await hass.async_block_till_done()
+    return response
+
+
+def device_id(hass: HomeAssistant, entry: MockConfigEntry) -> str:
+    """Return the id of the meter's device."""
+    (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    return device.id
+
+
+@pytest.mark.parametrize("how", ["config_entry_id", "device_id", "entity_id", "both"])
+async def test_answer(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, clock: Clock, how: str
+) -> None:
+    """A meter is asked by its entry, its device or an entity, and tells its time."""
+    entry = await set_up(hass, make_entry(meter, url))
+    targets = {
+        "config_entry_id": entry.entry_id,
+        "device_id": device_id(hass, entry),
+        "entity_id": entity_ids(hass, entry)["energy_import"],
+    }
+    clock.now = NOON + timedelta(seconds=90)
+
+    response = await resync(hass, **(targets if how == "both" else {how: targets[how]}))
+
+    assert response.pop("attempts") >= 1
+    assert response == {
+        "meter_time": "2026-06-21T12:01:30+00:00",
+        "drift": 90.0,
+        "sequence_number_changed": False,
+    }
+
+
+async def test_session_is_made_anew(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, clock: Clock
+) -> None:
+    """The sequence number is learned again, and the sensors are refreshed."""
+    entry = await set_up(hass, make_entry(meter, url))
+    before = states(hass, entry)["energy_import"]
+    clock.now += timedelta(hours=8)
+    meter.restart()
+
+    response = await resync(hass, config_entry_id=entry.entry_id)
+
+    assert response["sequence_number_changed"]
+    assert response["attempts"] >= 2
+    assert float(states(hass, entry)["energy_import"]) > float(before)
+
+
+async def test_no_answer_is_needed(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str
+) -> None:
+    """Automations can do without the response."""
+    entry = await set_up(hass, make_entry(meter, url))
+    requests = len(meter.requests)
+
+    await hass.services.async_call(
+        DOMAIN, "resync_clock", {"config_entry_id": entry.entry_id}, blocking=True
+    )
+
+    assert any(request.table == 52 for request in list(meter.requests)[requests:])
+
+
+async def test_several_meters(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, clock: Clock
+) -> None:
+    """Several meters answer by the ids of their entries."""
+    other_meter = SimulatedMeter(
+        PROFILES["gen4"], key=KEY.encode()[:16], clock=clock, paced=False
+    )
+    async with serve_tcp(other_meter) as other_url:
+        entry = await set_up(hass, make_entry(meter, url))
+        other = await set_up(hass, make_entry(other_meter, other_url))
+
+        response = await resync(
+            hass, device_id=[device_id(hass, entry), device_id(hass, other)]
+        )
+
+        assert set(response["meters"]) == {entry.entry_id, other.entry_id}
+        assert {answer["drift"] for answer in response["meters"].values()} == {0.0}
+        await hass.config_entries.async_unload(other.entry_id)
+
+
+async def test_user_mistakes(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str
+) -> None:
+    """The action exists without a meter, and says what is wrong with a target."""
+    assert await async_setup_component(hass, DOMAIN, {})
+    stranger = MockConfigEntry(domain="other")
+    stranger.add_to_hass(hass)
+    foreign_device = dr.async_get(hass).async_get_or_create(
+        config_entry_id=stranger.entry_id, identifiers={("other", "1")}
+    )
+    for target in ({}, {"device_id": foreign_device.id}, {"device_id": "no such"}):
+        with pytest.raises(ServiceValidationError, match="Choose a meter"):
+            await resync(hass, **target)
+    for entry_id in ("no such", stranger.entry_id):
+        with pytest.raises(ServiceValidationError):
+            await resync(hass, config_entry_id=entry_id)
+    with pytest.raises(vol.Invalid):
+        await resync(hass, meter="mine")
+
+    entry = await set_up(hass, make_entry(meter, url))
+    await hass.config_entries.async_unload(entry.entry_id)
+    with pytest.raises(ServiceValidationError, match="not loaded"):
+        await resync(hass, config_entry_id=entry.entry_id)
+
+
+async def test_meter_does_not_answer(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, impatient: None
+) -> None:
+    """The error says in the user's language what happened."""
+    entry = await set_up(hass, make_entry(meter, url))
+    meter.add_fault(Fault(kind="silence"))
+
+    with pytest.raises(HomeAssistantError, match=f"{entry.title} does not answer: "):
+        await resync(hass, config_entry_id=entry.entry_id)
+
+    meter.clear_faults()
+    assert (await resync(hass, config_entry_id=entry.entry_id))["drift"] == 0.0
+
+
+async def test_description(hass: HomeAssistant) -> None:
+    """The action and its fields are described for the editor."""
+    assert await async_setup_component(hass, DOMAIN, {})
+
+    description = (await async_get_all_descriptions(hass))[DOMAIN]["resync_clock"]
+
+    assert set(description["fields"]) == {"device_id", "config_entry_id"}
+    assert all(field["selector"] for field in description["fields"].values())
+    assert description["response"] == {"optional": True}

@@ -1,0 +1,90 @@
+"""Tests of the texts and descriptions that Home Assistant reads beside the code."""
+
+from collections.abc import Iterator
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from custom_components.nes_mep import PLATFORMS
+from custom_components.nes_mep.binary_sensor import LINK_PROBLEM
+from custom_components.nes_mep.const import DOMAIN
+from custom_components.nes_mep.coordinator import _TRANSLATION_KEYS
+from custom_components.nes_mep.sensor import SENSORS
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.icon import async_get_icons
+from homeassistant.helpers.translation import async_get_translations
+from homeassistant.loader import async_get_integration
+
+pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
+
+FOLDER = Path(__file__).parent.parent / "custom_components" / DOMAIN
+TEXTS: dict[str, Any] = json.loads((FOLDER / "translations" / "en.json").read_text())
+
+
+def leaves(texts: dict[str, Any]) -> Iterator[str]:
+    """Yield every text."""
+    for value in texts.values():
+        if isinstance(value, dict):
+            yield from leaves(value)
+        else:
+            yield value
+
+
+def test_texts_are_clean() -> None:
+    """No markup, no stray blanks, nothing empty, no references, which are not resolved."""
+    for text in leaves(TEXTS):
+        assert text
+        assert text == text.strip()
+        assert "<" not in text
+        assert "[%key" not in text
+
+
+def test_every_field_is_explained() -> None:
+    """Each field of each form has a name and a description."""
+    for flow in ("config", "options"):
+        for step in TEXTS[flow]["step"].values():
+            assert step["title"]
+            assert step["data"].keys() == step["data_description"].keys()
+
+
+async def test_entities_have_names(hass: HomeAssistant) -> None:
+    """Each entity has a name of its own."""
+    names = await async_get_translations(hass, "en", "entity", {DOMAIN})
+    sensor_names = [
+        names[f"component.{DOMAIN}.entity.sensor.{sensor.translation_key}.name"].format(
+            **sensor.translation_placeholders or {}
+        )
+        for sensor in SENSORS
+    ]
+    assert len(set(sensor_names)) == len(SENSORS)
+    assert f"component.{DOMAIN}.entity.binary_sensor.{LINK_PROBLEM.key}.name" in names
+    assert set(TEXTS["entity"]) == set(PLATFORMS)
+
+
+def test_errors_have_texts() -> None:
+    """Each error of the meter client has a text that says which meter it is about."""
+    for _, key in _TRANSLATION_KEYS:
+        message = TEXTS["exceptions"][key]["message"]
+        assert message.format(meter="M", error="E")
+        assert "{meter}" in message
+        assert "{error}" in message
+
+
+async def test_manifest(hass: HomeAssistant) -> None:
+    """Home Assistant accepts the manifest, which is sorted as hassfest wants it."""
+    manifest = json.loads((FOLDER / "manifest.json").read_text())
+    first, second, *others = manifest
+    assert (first, second) == ("domain", "name")
+    assert others == sorted(others)
+
+    integration = await async_get_integration(hass, DOMAIN)
+    assert str(integration.version) == manifest["version"]
+    assert integration.dependencies == ["usb"]
+
+
+async def test_icons(hass: HomeAssistant) -> None:
+    """Each action has an icon."""
+    icons = await async_get_icons(hass, "services", {DOMAIN})
+    assert icons[DOMAIN].keys() == TEXTS["services"].keys()
