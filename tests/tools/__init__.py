@@ -1,0 +1,1 @@
+"""Helpers that run beside the tests: a real Home Assistant, the demo."""

@@ -1,0 +1,361 @@
+"""`scripts/demo`: a simulated meter in a real Home Assistant, step by step.
+
+Nothing is mocked: the meter is a process behind a paced line, Home Assistant is
+another process, and everything is asked of it the way its own pages ask.
+"""
+
+from argparse import ArgumentParser, Namespace
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+import json
+from pathlib import Path
+import sys
+from tempfile import TemporaryDirectory
+import time
+from typing import Any
+
+import aiohttp
+
+from .api import Api
+from .home_assistant import PASSWORD, USER, home_assistant
+from .process import Child, ToolError, cancel_on_signals, first_to_end
+from .simulator import Simulator, simulator
+
+DOMAIN = "nes_mep"
+KEY = "DemoKey-of-the-meter"
+SCAN_INTERVAL = 5  # seconds
+FAULT_SECONDS = 15
+UNUSABLE = {"unavailable", "unknown"}
+
+#: The field bug that this project exists for: the codes that real meters answer with
+#: to reads of whole tables.
+FIELD_BUG = {0x0B: "authentication failure", 0x0C: "invalid sequence number"}
+READ_FULL = 0x30
+
+type States = dict[str, dict[str, Any]]
+
+
+def say(text: str = "") -> None:
+    """Print a line now, even into a pipe."""
+    print(text, flush=True)
+
+
+class Demo:
+    """The demo's way through its steps, with the time that each took."""
+
+    def __init__(self) -> None:
+        """Start the clock."""
+        self._started = time.monotonic()
+        self.children: list[Child] = []
+
+    @asynccontextmanager
+    async def step(self, what: str, seconds: float) -> AsyncIterator[None]:
+        """Do one step of the demo within this time, else raise ToolError."""
+        say(f"\n[{time.monotonic() - self._started:5.1f} s] {what}")
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError:
+            for child in self.children:
+                child.check()
+            raise ToolError(
+                f'"{what}" was not done after {seconds:.0f} seconds.'
+            ) from None
+        except (aiohttp.ClientError, OSError) as error:
+            for child in self.children:
+                child.check()
+            raise ToolError(f'"{what}" failed: {error}') from error
+
+    @property
+    def seconds(self) -> float:
+        """How long the demo has been running."""
+        return time.monotonic() - self._started
+
+
+class Meter:
+    """The meter as it shows in Home Assistant: a config entry and its entities."""
+
+    def __init__(self, api: Api, entry_id: str, title: str) -> None:
+        """Take the config entry that the flow made."""
+        self.api = api
+        self.entry_id = entry_id
+        self.title = title
+        self._keys: dict[str, str] = {}
+
+    async def learn_entities(self) -> None:
+        """Wait until the entry is loaded and learn its enabled entities."""
+        while (state := await self.api.entry_state(self.entry_id))[0] != "loaded":
+            if state[0] in {"setup_error", "migration_error"}:
+                raise ToolError(f"The meter could not be set up: {state[1]}.")
+            await asyncio.sleep(0.2)
+        entities = await self.api.entities(self.entry_id)
+        self._keys = {
+            entity["unique_id"].partition("_")[2]: entity_id
+            for entity_id, entity in entities.items()
+            if not entity["disabled_by"]
+        }
+
+    def entity_id(self, key: str) -> str:
+        """Return the entity of a register, by the key of the register."""
+        if key not in self._keys:
+            raise ToolError(f'The meter has no entity "{key}".')
+        return self._keys[key]
+
+    async def states(self) -> States:
+        """Return the states of the meter's entities."""
+        listed = await self.api.states()
+        return {id_: listed[id_] for id_ in self._keys.values() if id_ in listed}
+
+    async def settled(self, is_enough: Callable[[States], bool]) -> States:
+        """Poll the states until they are as they should be, and return them."""
+        while True:
+            states = await self.states()
+            if is_enough(states):
+                return states
+            await asyncio.sleep(0.5)
+
+
+def table(states: States, before: States | None = None) -> str:
+    """Draw the entities with their states, and what changed since before."""
+    rows = []
+    for entity_id, state in sorted(states.items()):
+        unit = state["attributes"].get("unit_of_measurement", "")
+        name = state["attributes"].get("friendly_name", "")
+        rows.append((entity_id, name, f"{state['state']} {unit}", ""))
+        if before and entity_id in before:
+            rows[-1] = (*rows[-1][:3], _change(before[entity_id], state))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        f"  {row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]:>{widths[2]}}  "
+        f"{row[3]:>{widths[3]}}".rstrip()
+        for row in rows
+    )
+
+
+def _change(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Return the difference of two states as text, empty when there is none."""
+    try:
+        difference = float(now["state"]) - float(before["state"])
+    except ValueError:
+        return "" if before["state"] == now["state"] else f"was {before['state']}"
+    return f"{difference:+.3f}" if difference else ""
+
+
+def all_usable(states: States) -> bool:
+    """Tell whether every entity has a value."""
+    return bool(states) and all(
+        state["state"] not in UNUSABLE for state in states.values()
+    )
+
+
+async def set_up_energy_dashboard(meter: Meter) -> None:
+    """Give the Energy dashboard the meter as its grid connection."""
+    source = {
+        "type": "grid",
+        "stat_energy_from": meter.entity_id("energy_import"),
+        "stat_energy_to": meter.entity_id("energy_export"),
+        "stat_rate": meter.entity_id("power_net"),
+        "stat_cost": None,
+        "entity_energy_price": None,
+        "number_energy_price": None,
+        "stat_compensation": None,
+        "entity_energy_price_export": None,
+        "number_energy_price_export": None,
+        "cost_adjustment_day": 0,
+    }
+    await meter.api.command("energy/save_prefs", energy_sources=[source])
+    say(f"  grid import {source['stat_energy_from']}")
+    say(f"  grid export {source['stat_energy_to']}")
+    say(f"  grid power  {source['stat_rate']}")
+    found = await meter.api.command("energy/validate")
+    issues = {issue["type"] for group in found["energy_sources"] for issue in group}
+    # The statistics themselves begin with the first five minutes.
+    if issues - {"statistics_not_defined"}:
+        raise ToolError(f"The Energy dashboard does not like that: {issues}.")
+
+
+async def show_growth(meter: Meter) -> None:
+    """Print the entities twice, ten seconds apart, and see energy grow."""
+    before = await meter.settled(all_usable)
+    say(table(before))
+    say("\n  ... 10 seconds later:\n")
+    await asyncio.sleep(10)
+
+    def has_grown(states: States) -> bool:
+        return any(
+            float(states[id_]["state"]) > float(before[id_]["state"])
+            for id_ in map(meter.entity_id, ("energy_import", "energy_export"))
+        )
+
+    # A house that draws little at night needs longer for a watt-hour.
+    say(table(await meter.settled(has_grown), before))
+
+
+def _values(states: States, entity_ids: list[str]) -> tuple[str, ...]:
+    """Return the states of some entities."""
+    return tuple(states[id_]["state"] for id_ in entity_ids)
+
+
+async def live_through_field_bug(meter: Meter, source: Simulator, code: int) -> None:
+    """Refuse reads of whole tables, and one of a part, and see readings go on.
+
+    Raises ToolError when an entity has no value meanwhile or nothing new comes.
+    """
+    for number in ("BT23", "BT28"):
+        await source.control(
+            "add_fault", spec=f"refuse:table={number},request_code=0x30,code={code}"
+        )
+    await source.control("add_fault", spec=f"refuse:table=BT28,code={code},times=1")
+    refused_before = await refusals(source, code)
+    # A house at rest draws the same for a while; the voltage always moves a little.
+    watched = [meter.entity_id(key) for key in ("power_net", "voltage_l1")]
+    seen = [_values(await meter.states(), watched)]
+    for _ in range(FAULT_SECONDS):
+        await asyncio.sleep(1)
+        states = await meter.states()
+        if not all_usable(states):
+            lost = [id_ for id_ in states if states[id_]["state"] in UNUSABLE]
+            raise ToolError(f"These have no value while refused: {', '.join(lost)}.")
+        if (values := _values(states, watched)) != seen[-1]:
+            seen.append(values)
+    refused = await refusals(source, code) - refused_before
+    await source.control("clear_faults")
+    for id_, values in zip(watched, zip(*seen, strict=True), strict=True):
+        say(f"  {id_}, in {FAULT_SECONDS} s: {' -> '.join(values)}")
+    say(f"  refused by the meter meanwhile: {refused}; entities without a value: 0")
+    if len(seen) < 2:
+        raise ToolError("No new reading came while the meter refused.")
+
+
+async def refusals(source: Simulator, code: int) -> int:
+    """Return how often the simulated meter has answered with this code."""
+    codes = (await source.control("statistics"))["reply_codes"]
+    return sum(count for reply, count in codes.items() if int(reply, 16) == code)
+
+
+async def check_log(api: Api) -> None:
+    """Raise ToolError when Home Assistant has a warning about the integration."""
+    found = [
+        f"{line['level']} [{line['name']}] {' '.join(line['message'])}"
+        for line in await api.log()
+        if DOMAIN in json.dumps(line)
+        # "not been tested by Home Assistant": it says so of every custom integration.
+        and line["name"] != "homeassistant.loader"
+    ]
+    if found:
+        raise ToolError("Home Assistant logged:\n  " + "\n  ".join(found))
+    say("  nothing about this integration")
+
+
+async def run(options: Namespace, folder: Path) -> None:
+    """Run the demo in an empty folder; unless it is to end, until it is cancelled."""
+    demo = Demo()
+    async with AsyncExitStack() as stack:
+        async with demo.step("Starting the simulated meter, at 9600 baud", 30):
+            source = await stack.enter_async_context(
+                simulator(
+                    folder,
+                    key=KEY,
+                    device=folder / "meter" if options.pty else None,
+                    profile=options.profile,
+                )
+            )
+            demo.children.append(source.process)
+            about = await source.control("info")
+            say(f"  meter {about['serial_number']} on {source.port}")
+
+        async with demo.step("Starting Home Assistant, with a new owner", 180):
+            house = await stack.enter_async_context(home_assistant(folder / "home"))
+            demo.children.append(house.process)
+            version = (await house.api.request("GET", "config"))["version"]
+            say(f"  Home Assistant {version} on {house.url}")
+
+        async with demo.step("Adding the meter through the config flow", 60):
+            entry = await house.api.config_flow(
+                DOMAIN, {"port": source.port, "key": source.key}
+            )
+            meter = Meter(house.api, entry["result"]["entry_id"], entry["title"])
+            await meter.learn_entities()
+            say(f'  added as "{meter.title}"')
+
+        async with demo.step(
+            f"Setting the interval to {SCAN_INTERVAL} s (options)", 60
+        ):
+            await house.api.options_flow(
+                meter.entry_id, {"scan_interval": SCAN_INTERVAL}
+            )
+            await meter.learn_entities()
+
+        async with demo.step("Setting up the Energy dashboard", 30):
+            await set_up_energy_dashboard(meter)
+
+        async with demo.step("Reading the meter", 120):
+            await show_growth(meter)
+
+        async with demo.step("Calling nes_mep.resync_clock", 30):
+            answer = await house.api.action(
+                DOMAIN, "resync_clock", config_entry_id=meter.entry_id
+            )
+            say("  " + json.dumps(answer, indent=2).replace("\n", "\n  "))
+
+        for code, name in FIELD_BUG.items():
+            what = f"The meter refuses reads of whole tables with 0x{code:02X} ({name})"
+            async with demo.step(what, 60):
+                await live_through_field_bug(meter, source, code)
+
+        async with demo.step("Reading Home Assistant's log", 30):
+            await check_log(house.api)
+
+        say(f"\nEverything worked, in {demo.seconds:.0f} seconds.")
+        if not options.once:
+            say(f"\nOpen {house.url}  (user {USER}, password {PASSWORD})")
+            say("Ctrl-C ends the demo and removes it.")
+            try:
+                await first_to_end(*demo.children)
+            except asyncio.CancelledError:
+                say("\nEnding ...")
+
+
+async def main(options: Namespace) -> int:
+    """Run the demo in a temporary folder and return the exit code."""
+    cancel_on_signals()
+    with TemporaryDirectory(prefix="nes_mep_demo_") as folder:
+        try:
+            await run(options, Path(folder))
+        except asyncio.CancelledError:
+            say("\nStopped.")
+            return 130
+        except ToolError as error:
+            say(f"\nFAILED: {error}")
+            for log in ("simulator.log", "home/output.log"):
+                show_tail(Path(folder) / log)
+            return 1
+    return 0
+
+
+def show_tail(log: Path, lines: int = 40) -> None:
+    """Print the end of a log file."""
+    if log.exists():
+        tail = log.read_text(errors="replace").splitlines()[-lines:]
+        say(f"\n--- the end of {log.name} ---")
+        say("\n".join(tail))
+
+
+def parse(arguments: list[str]) -> Namespace:
+    """Read the command line."""
+    parser = ArgumentParser(prog="scripts/demo", description=__doc__)
+    parser.add_argument(
+        "--once", action="store_true", help="end after the steps instead of staying up"
+    )
+    line = parser.add_mutually_exclusive_group()
+    line.add_argument(
+        "--tcp", action="store_true", help="reach the meter over TCP (the default)"
+    )
+    line.add_argument("--pty", action="store_true", help="reach it as a serial device")
+    parser.add_argument("--profile", default="gen3", help="kind of meter (gen3)")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(parse(sys.argv[1:]))))
