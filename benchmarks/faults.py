@@ -2,15 +2,17 @@
 
     .dev/next/bin/python -m benchmarks.faults [--replies 20000] [--parallel 40]
 
-First part: for each kind of fault, meters without pacing are polled until so many
+The field bug first: meters that refuse full reads of BT23 or BT28. Then, for each
+kind of fault, meters without pacing are polled until so many
 replies were hit. Time moves before every poll, so that an old value is a wrong
-value. Second part: one fault at 9600 baud, and the time from the start of the poll
+value. Last, one fault at 9600 baud, and the time from the start of the poll
 that meets it to true values of all registers.
 """
 
 import argparse
 import asyncio
 from dataclasses import dataclass, replace
+import itertools
 import statistics
 import time
 
@@ -51,13 +53,40 @@ def _wrong(meter: Meter, readings: Readings, simulated: SimulatedMeter) -> int:
     wrong = 0
     for key, value in readings.values.items():
         register = meter.registers[key]
-        if register.source is None:
-            first, second = register.operands
-            wrong += value != readings.values[first] - readings.values[second]
+        if register.operands:
+            first, second = (readings.values[operand] for operand in register.operands)
+            wrong += value != first - second
             continue
         tariff = key.rpartition("_tariff_")[2] if "_tariff_" in key else ""
         name = f"tier{int(tariff) - 1}.{register.source}" if tariff else register.source
         wrong += value != register.shown(truth[name])
+    return wrong
+
+
+async def _poll_with_field_bug(polls: int) -> int:
+    """Print how many polls were complete, and return how many values were wrong."""
+    print(f"{'full reads refused':38} {'polls':>7} {'complete':>9}  wrong")
+    wrong = 0
+    for code, tables in itertools.product(
+        (0x0B, 0x0C), (("BT23",), ("BT28",), ("BT23", "BT28"))
+    ):
+        simulated = SimulatedMeter(PROFILES["gen3"], paced=False)
+        simulated.freeze()
+        for table in tables:
+            simulated.add_fault(
+                Fault(kind="refuse", table=table, request_code=0x30, code=code)
+            )
+        complete = 0
+        async with serve_tcp(simulated) as url:
+            meter = await Meter.open(url, DEFAULT_KEY, timing=_QUICK)
+            for _ in range(polls):
+                simulated.shift(11)
+                readings = await meter.read()
+                complete += set(readings.values) == set(meter.registers)
+                wrong += _wrong(meter, readings, simulated)
+            await meter.close()
+        name = f"0x{code:02X} for {' and '.join(tables)}"
+        print(f"{name:38} {polls:7} {complete / polls:9.1%}  {wrong}", flush=True)
     return wrong
 
 
@@ -87,7 +116,9 @@ async def _poll_one_meter(fault: Fault, hits: int, seed: int, tally: Tally) -> N
 
 async def _count_wrong_values(replies: int, parallel: int) -> int:
     """Print the first part and return the number of wrong values."""
-    print(f"{'fault':38} {'hits':>7} {'polls':>7} {'complete':>9} {'values':>9}  wrong")
+    print(
+        f"\n{'fault':38} {'hits':>7} {'polls':>7} {'complete':>9} {'values':>9}  wrong"
+    )
     wrong = 0
     for name, fault in _FAULTS.items():
         tally = Tally()
@@ -138,13 +169,15 @@ async def _time_recovery(repetitions: int) -> None:
 
 
 async def main() -> int:
-    """Run both parts; return 1 when a wrong value got through."""
+    """Run all parts; return 1 when a wrong value got through."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--replies", type=int, default=20_000)
+    parser.add_argument("--polls", type=int, default=200)
     parser.add_argument("--parallel", type=int, default=40)
     parser.add_argument("--repetitions", type=int, default=10)
     arguments = parser.parse_args()
-    wrong = await _count_wrong_values(arguments.replies, arguments.parallel)
+    wrong = await _poll_with_field_bug(arguments.polls)
+    wrong += await _count_wrong_values(arguments.replies, arguments.parallel)
     await _time_recovery(arguments.repetitions)
     print(f"\nWrong values accepted: {wrong}")
     return int(wrong > 0)
