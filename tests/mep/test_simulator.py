@@ -203,6 +203,17 @@ LENGTHS = {
     "ct": {23: 220, 22: 11, 27: 55, 28: 220, 0x837: 198},
     "gen4": {23: 684, 22: 19, 27: 84, 28: 336, 0x80B: 39, 0x846: 156},
     "reordered": {23: 180, 22: 9, 27: 24, 28: 96},
+    "fw_3_00": {23: 220, 22: 11, 27: 22, 28: 88, 0x80B: 27},
+    "fw_3_10": {23: 551, 22: 26, 27: 2 + 26, 28: 2 * 4 + 104, 0x80B: 27},
+    "fw_3_50": {23: 220, 22: 11, 27: 41, 28: 164, 0x80B: 32},
+    "fw_3_60": {23: 1 + 160 * 5, 22: 36, 27: 8 + 41, 28: 8 * 4 + 164, 0x80B: 32},
+    "fw_3_70": {23: 44 * 9, 22: 11, 27: 55, 28: 220, 0x80B: 32, 0x837: 214},
+    "fw_4_00": {23: 380, 22: 19, 27: 72, 28: 288, 0x80B: 38},
+    "fw_4_10": {23: 684, 22: 19, 27: 75, 28: 300, 0x80B: 38},
+    "fw_4_30": {23: 1 + 126 * 9, 22: 30, 27: 4 + 84, 28: 4 * 7 + 336, 0x80B: 39},
+    "vt": {23: 551, 22: 26, 27: 57, 28: 2 * 4 + 220},
+    "mbus": {23: 220, 22: 11, 27: 22, 28: 88, 0x810: 5 * 517},
+    "mbus_log": {23: 684, 22: 19, 27: 75, 28: 300, 0x810: 6 * 517},
 }
 
 
@@ -243,6 +254,38 @@ def test_firmware_steps(firmware: tuple[int, int], present: int, et11: int) -> N
     assert len(encoded[table_id("ET11")] or b"") == et11
     major_minor = int.from_bytes((encoded[1] or b"")[14:])
     assert (major_minor >> 12, major_minor >> 5 & 127) == firmware
+
+
+@pytest.mark.parametrize(
+    ("name", "summations", "tiers", "present"),
+    [
+        ("fw_3_00", 11, 4, 22),
+        ("fw_3_10", 15, 4, 26),
+        ("fw_3_50", 11, 4, 41),
+        ("fw_3_60", 15, 4, 41),
+        ("fw_3_70", 11, 8, 55),
+        ("fw_4_00", 19, 4, 72),
+        ("fw_4_10", 19, 8, 75),
+        ("fw_4_30", 19, 8, 84),
+    ],
+)
+def test_firmware_profiles(
+    name: str, summations: int, tiers: int, present: int
+) -> None:
+    """There is a profile of each firmware step, with the dimensions of the guide."""
+    meter = frozen_meter(PROFILES[name])
+    version = int.from_bytes((meter.table(1) or b"")[14:])
+    assert name == f"fw_{version >> 12}_{version >> 5 & 127:02}"
+    actual, most = (meter.table(number) or b"" for number in (21, 20))
+    assert (actual[3], actual[7], actual[9]) == (summations, tiers, present)
+    assert all(a <= m for a, m in zip(actual[3:], most[3:], strict=True))
+
+
+def test_profiles_are_different_meters() -> None:
+    """No two profiles share a serial number or a transceiver."""
+    for name in ("serial_number", "transceiver_id"):
+        values = [getattr(profile, name) for profile in PROFILES.values()]
+        assert len(set(values)) == len(values)
 
 
 def test_ct_meter_is_consistent() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+import json
 from pathlib import Path
 import sys
 
@@ -312,6 +313,20 @@ async def test_program(tmp_path: Path) -> None:
             program.kill()
 
 
+async def test_program_sends(meter: SimulatedMeter) -> None:
+    """A second program lets the meter of the first one do things."""
+    async with serve_control(meter) as (host, port):
+        program = await _program(
+            "--send", f"{host}:{port}", "--do", "alarm:name=phase_loss", "--do", "info"
+        )
+        async with asyncio.timeout(30):
+            output, _ = await program.communicate()
+    assert program.returncode == 0
+    alarms, info = map(json.loads, output.splitlines())
+    assert alarms == ["phase_loss"] == meter.alarm_names()
+    assert info["profile"] == "gen3"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
@@ -320,6 +335,9 @@ async def test_program(tmp_path: Path) -> None:
         ([], 2, "--listen or --pty"),
         (["--listen", "127.0.0.1:0", "--key", "short"], 2, "16 characters"),
         (["--listen", "127.0.0.1:0", "--fault", "flood"], 2, "unknown fault"),
+        (["--listen", "127.0.0.1:0", "--do", "explode"], 1, "explode"),
+        (["--listen", "127.0.0.1:0", "--do", "tier:tier=9"], 1, "no tier 9"),
+        (["--send", "127.0.0.1:1", "--do", "truth"], 1, "refused"),
     ],
 )
 async def test_program_options(arguments: list[str], code: int, text: str) -> None:

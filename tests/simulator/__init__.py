@@ -7,20 +7,28 @@
         ...
 """
 
+from .alarms import ALARMS, Disconnect
+from .catalogue import PROFILES
+from .events import Event
 from .faults import KINDS, ActiveFault, Exchange, Fault
 from .meter import DEFAULT_KEY, Served, SimulatedMeter
 from .names import table_id, table_name
-from .profiles import PROFILES, Profile, with_firmware
+from .profiles import Profile, with_firmware
+from .quality import Outage
 from .serve import serve_pty, serve_tcp
 from .timing import Pace, poll_time
 
 __all__ = [
+    "ALARMS",
     "DEFAULT_KEY",
     "KINDS",
     "PROFILES",
     "ActiveFault",
+    "Disconnect",
+    "Event",
     "Exchange",
     "Fault",
+    "Outage",
     "Pace",
     "Profile",
     "Served",

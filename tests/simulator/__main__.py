@@ -3,14 +3,16 @@
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawTextHelpFormatter
 import asyncio
 from contextlib import AsyncExitStack
+import json
 from pathlib import Path
 import signal
 import sys
 
-from .control import serve_control
+from .actions import ACTIONS
+from .catalogue import PROFILES
+from .control import ControlClient, carry_out, parse, serve_control
 from .faults import KINDS, Fault
 from .meter import DEFAULT_KEY, SimulatedMeter
-from .profiles import PROFILES
 from .serve import serve_pty, serve_tcp
 
 
@@ -46,6 +48,8 @@ def _parser() -> ArgumentParser:
         prog="python -m tests.simulator",
         description="A simulated NES smart meter with a MEP port.",
         epilog=f"profiles:\n{profiles}\n\n"
+        f"actions (--do name:argument=value,...):\n  {', '.join(ACTIONS)}\n"
+        "example: --do alarm:name=low_battery --do tier:tier=2 --do mbus_read:index=0\n\n"
         f"kinds of faults (--fault kind:name=value,...):\n{kinds}\n\n"
         "fields of every kind: table, request_code, times, skip, probability\n"
         "example: --fault refuse:table=BT23,request_code=0x30,code=0x0B",
@@ -68,6 +72,20 @@ def _parser() -> ArgumentParser:
         metavar="SPEC",
         help="switch a fault on, see below; can be given several times",
     )
+    add(
+        "--do",
+        action="append",
+        default=[],
+        metavar="ACTION",
+        help="let something happen at the start, see below; several times",
+    )
+    add(
+        "--send",
+        type=_address,
+        metavar="HOST:PORT",
+        help="let a running simulator (its --control) do the --do, print the results",
+    )
+    add("--time-zone", metavar="ZONE", help="time zone, instead of the profile's")
     add("--seed", type=int, default=1, help="another seed, another household")
     add("--list-profiles", action="store_true", help="print the profiles and end")
     return parser
@@ -81,9 +99,12 @@ async def _run(options: Namespace) -> None:
         baud=options.baud,
         seed=options.seed,
         serial_number=options.serial,
+        time_zone=options.time_zone,
     )
     for fault in options.fault:
         meter.add_fault(fault)
+    for action in options.do:
+        carry_out(meter, action)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -106,6 +127,14 @@ async def _run(options: Namespace) -> None:
         await stop.wait()
 
 
+def _send(address: tuple[str, int], actions: list[str]) -> None:
+    """Let a running simulator carry out actions; its answers are printed as JSON."""
+    with ControlClient(*address) as client:
+        for action in actions:
+            command, arguments = parse(action)
+            _say(json.dumps(client.call(command, **arguments)))
+
+
 def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
@@ -119,11 +148,17 @@ def main() -> None:
         for profile in PROFILES.values():
             _say(f"{profile.name:12} {profile.description}")
         return
+    if options.send:
+        try:
+            _send(options.send, options.do)
+        except (OSError, RuntimeError, ValueError) as error:
+            parser.exit(1, f"{parser.prog}: {error}\n")
+        return
     if not (options.listen or options.pty):
         parser.error("--listen or --pty is needed")
     try:
         asyncio.run(_run(options))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         parser.exit(1, f"{parser.prog}: {error}\n")
 
 

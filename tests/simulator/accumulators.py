@@ -46,9 +46,9 @@ class Accumulators:
         self, load: Household, tariff: tuple[int, ...], factor: int, unit: int
     ) -> None:
         """Prepare; the history of a channel is added up when it is first needed."""
+        self.factor = factor
         self._load = load
         self._tariff = tariff
-        self._factor = factor
         self._divisor = HOUR * unit
         self._tiers = max(tariff) + 1
         self._segments = [
@@ -63,6 +63,14 @@ class Accumulators:
     def active_tier(self, time: int) -> int:
         """Return the tier (0-based) that energy is counted in at a time."""
         return self._tariff[(time - _MIDNIGHT) % DAY // HOUR]
+
+    def next_switch(self, time: int) -> int:
+        """Return when the tariff switches next, on the hour."""
+        tier = self.active_tier(time)
+        switch = time - time % HOUR + HOUR
+        while self.active_tier(switch) == tier and switch < time + DAY:
+            switch += HOUR
+        return switch
 
     def total(self, channel: Channel, time: int) -> int:
         """Return the counts of the total register."""
@@ -79,7 +87,7 @@ class Accumulators:
 
     def watt_seconds(self, channel: Channel, time: int) -> int:
         """Return the integral since the anchor, after the ratios."""
-        return self._load.energy(channel, time) * self._factor
+        return self._load.energy(channel, time) * self.factor
 
     def _counts(self, channel: Channel, time: int) -> int:
         return self.watt_seconds(channel, time) // self._divisor
@@ -110,7 +118,7 @@ class Accumulators:
         return history[day]
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def accumulators(
     shape: LoadShape, seed: int, tariff: tuple[int, ...], factor: int, unit: int
 ) -> Accumulators:

@@ -12,10 +12,38 @@ import json
 import socket
 from typing import Any, Self
 
+from .actions import ACTIONS
 from .faults import KINDS, Fault
 from .meter import SimulatedMeter
 
 type _Command = Callable[..., object]
+
+
+def parse(spec: str) -> tuple[str, dict[str, object]]:
+    """Read ``command:name=value,...``; what looks like JSON (7, true, null) is that.
+
+    Raises ValueError for what is not understood.
+    """
+    command, _, rest = spec.partition(":")
+    arguments: dict[str, object] = {}
+    for item in filter(None, rest.split(",")):
+        name, equals, text = item.partition("=")
+        if command not in COMMANDS or not equals:
+            raise ValueError(f"not understood: {spec!r}")
+        try:
+            arguments[name] = json.loads(text)
+        except ValueError:
+            arguments[name] = text
+    return command, arguments
+
+
+def carry_out(meter: SimulatedMeter, spec: str) -> object:
+    """Carry out a command given as text; ValueError when that cannot be."""
+    command, arguments = parse(spec)
+    try:
+        return COMMANDS[command](meter, **arguments)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{spec!r}: {error}") from error
 
 
 def _add_fault(meter: SimulatedMeter, spec: str) -> int:
@@ -71,6 +99,7 @@ COMMANDS: dict[str, _Command] = {
     "clock_offset": _clock_offset,
     "freeze": lambda meter: meter.freeze(),
     "thaw": SimulatedMeter.thaw,
+    **ACTIONS,
 }
 
 

@@ -44,32 +44,57 @@ class DemandMeter:
         self.interval = minutes * 60
         self._day_peak = lru_cache(maxsize=None)(self._find_day_peak)
         self._cumulative = lru_cache(maxsize=None)(self._add_months)
+        self._whole = lru_cache(maxsize=4096)(self._whole_interval)
 
-    def _average(self, source: int, start: int, end: int) -> int:
-        """Return energy from start to end as average power over a whole interval."""
-        energy = sum(
+    def _energy(self, source: int, start: int, end: int) -> int:
+        """Return the watt seconds from start to end, after the ratios."""
+        return sum(
             self._registers.watt_seconds(channel, end)
             - self._registers.watt_seconds(channel, start)
             for channel in CHANNELS[source]
         )
-        return energy // self.interval
+
+    def _whole_interval(self, source: int, start: int) -> int:
+        """Return the demand of the interval that starts there, after the ratios."""
+        return self._energy(source, start, start + self.interval) // self.interval
 
     def present(self, source: int, time: int) -> int:
-        """Return the demand that builds up in the running interval."""
-        return self._average(source, time - time % self.interval, time)
+        """Return the demand that builds up in the running interval, before the ratios.
+
+        BT28 leaves the CT and VT ratios out where it does not say otherwise.
+        """
+        energy = self._energy(source, time - time % self.interval, time)
+        return energy // self._registers.factor // self.interval
+
+    def previous(self, source: int, time: int) -> int:
+        """Return the demand of the last whole interval, before the ratios."""
+        end = time - time % self.interval
+        energy = self._energy(source, end - self.interval, end)
+        return energy // self._registers.factor // self.interval
 
     def remaining(self, time: int) -> int:
         """Return the seconds to the end of the running interval."""
         return self.interval - time % self.interval
 
-    def peak(self, source: int, tier: int | None, time: int) -> Peak:
-        """Return the highest whole interval since the reset, of one tier or of all."""
-        return self._peak_since(source, tier, _month_start(time), time)
+    def peak(
+        self, source: int, tier: int | None, time: int, since: int = ANCHOR
+    ) -> Peak:
+        """Return the highest whole interval since the reset, of one tier or of all.
+
+        ``since`` is when the meter was installed.
+        """
+        return self._peak_since(source, tier, max(since, _month_start(time)), time)
 
     def _peak_since(self, source: int, tier: int | None, reset: int, time: int) -> Peak:
         start = max(reset, ANCHOR)
+        start += -start % self.interval  # a meter may be installed at any time
         today = max(start, time - time % DAY)
         best = self._peak_between(source, tier, today, time)
+        if (rest := -start % DAY) and today > start:
+            morning = min(start + rest, today)
+            early = self._peak_between(source, tier, start, morning)
+            best = max(best, early, key=_value)
+            start = morning
         for midnight in range(start, today, DAY):
             day = (midnight - ANCHOR) // DAY
             peak = self._day_peak(source, tier, day % CYCLE_DAYS)
@@ -77,22 +102,25 @@ class DemandMeter:
                 best = Peak(peak.value, midnight + peak.time)
         return best
 
-    def cumulative(self, source: int, tier: int | None, time: int) -> int:
+    def cumulative(
+        self, source: int, tier: int | None, time: int, since: int = ANCHOR
+    ) -> int:
         """Return the sum of the peaks at all resets so far."""
-        return self._cumulative(source, tier, _month_start(time))
+        return self._cumulative(source, tier, _month_start(time), since)
 
-    def resets(self, time: int) -> int:
+    def resets(self, time: int, since: int = ANCHOR) -> int:
         """Return the number of demand resets so far, modulo 256."""
-        first = datetime.fromtimestamp(ANCHOR, UTC)
-        now = datetime.fromtimestamp(max(time, ANCHOR), UTC)
+        first = datetime.fromtimestamp(since, UTC)
+        now = datetime.fromtimestamp(max(time, since), UTC)
         return ((now.year - first.year) * 12 + now.month - first.month) % 256
 
-    def _add_months(self, source: int, tier: int | None, month: int) -> int:
-        if month <= ANCHOR:
+    def _add_months(self, source: int, tier: int | None, month: int, since: int) -> int:
+        if month <= since:
             return 0
         previous = _month_start(month - 1)
-        before = self._cumulative(source, tier, previous)
-        return before + self._peak_since(source, tier, previous, month).value
+        before = self._cumulative(source, tier, previous, since)
+        reset = max(previous, since)
+        return before + self._peak_since(source, tier, reset, month).value
 
     def _find_day_peak(self, source: int, tier: int | None, number: int) -> Peak:
         """Return the peak of a day of the load's cycle, its time from midnight."""
@@ -104,10 +132,7 @@ class DemandMeter:
         self, source: int, tier: int | None, start: int, end: int
     ) -> Peak:
         peaks = [
-            Peak(
-                self._average(source, first, first + self.interval),
-                first + self.interval,
-            )
+            Peak(self._whole(source, first), first + self.interval)
             for first in range(start, end - self.interval + 1, self.interval)
             if tier is None or self._registers.active_tier(first) == tier
         ]

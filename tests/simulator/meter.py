@@ -3,17 +3,19 @@
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from random import Random
 from time import monotonic
+from typing import override
 
 from .faults import KINDS, ActiveFault, Exchange, Fault
 from .names import table_name
 from .packet import MAX_READ, ReplyCode, Request, RequestCode, reply_frame
 from .profiles import Profile
-from .registers import Snapshot
 from .tables import TABLES, View, Writer
 from .timing import Pace
+from .truth import truth
+from .world import World
 
 DEFAULT_KEY = b"Wb7#kP2x!dL9vT4q"
 WINDOW = 8  # how far a sequence number may be ahead of the last accepted one
@@ -58,13 +60,12 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SimulatedMeter:
-    """A meter of one profile.
+class SimulatedMeter(World):
+    """A meter of one profile, with its MEP port.
 
     ``key`` is the basic key (MBK), ``advanced_key`` the MAK, tested first.
-    ``clock`` gives the true time (aware); the load follows it. ``clock_offset`` is by
-    how many seconds the meter's own clock is ahead of it.
-    ``paced`` False answers at once, whatever ``baud`` says.
+    ``clock`` gives the true time (aware). ``paced`` False answers at once, whatever
+    ``baud`` says.
     ``returns_last_number``: 0x0C carries the last accepted number, not the next one
     (the guide can be read both ways). ``bare_authentication_failure``: 0x0B comes
     without a digest.
@@ -81,13 +82,16 @@ class SimulatedMeter:
         clock: Callable[[], datetime] = _utc_now,
         seed: int = 1,
         serial_number: str | None = None,
+        time_zone: str | None = None,
         returns_last_number: bool = False,
         bare_authentication_failure: bool = False,
     ) -> None:
         """Switch the meter on."""
         if serial_number is not None:
             profile = replace(profile, serial_number=serial_number)
-        self.profile = profile
+        if time_zone is not None:
+            profile = replace(profile, time_zone=time_zone)
+        super().__init__(profile, clock, seed)
         self.random = Random(seed)  # noqa: S311
         self.key = key[:16]
         self.advanced_key = (advanced_key or self.random.randbytes(16))[:16]
@@ -96,7 +100,6 @@ class SimulatedMeter:
         self.bare_authentication_failure = bare_authentication_failure
         self.sequence = self.random.getrandbits(32)  # the last accepted number
         self.interface_version = 1
-        self.clock_offset = 0.0
         self.faults: list[ActiveFault] = []
         self.requests: deque[Served] = deque(maxlen=10_000)
         self.bytes_received = 0
@@ -104,11 +107,6 @@ class SimulatedMeter:
         self.on_alert: list[Callable[[], None]] = []  # called when `alert` is changed
         self.monotonic: Callable[[], float] = monotonic  # a line sets its loop's time
         self._alert = False
-        self._seed = seed
-        self._clock = clock
-        self._shift = timedelta()
-        self._frozen: datetime | None = None
-        self._snapshot: Snapshot | None = None
         self._silent_until = float("-inf")
         self._written: dict[int, dict[int, int]] = {}
         self._replies: dict[int | None, bytes] = {}
@@ -116,75 +114,46 @@ class SimulatedMeter:
         self._tables_read: Counter[str] = Counter()
         self._codes: Counter[str] = Counter()
 
-    # Time
-
-    @property
-    def time(self) -> datetime:
-        """The true time as the meter's world sees it, aware, UTC."""
-        return self._frozen or self._clock().astimezone(UTC) + self._shift
-
-    def freeze(self, time: datetime | None = None) -> None:
-        """Stop the world's time, now or at a given time; registers stand still."""
-        self._frozen = time or self.time
-
-    def thaw(self) -> None:
-        """Let time run again."""
-        self._frozen = None
-
-    def shift(self, seconds: float) -> None:
-        """Move the world's time (a frozen one too); energies follow."""
-        self._shift += timedelta(seconds=seconds)
-        if self._frozen:
-            self._frozen += timedelta(seconds=seconds)
-
     # What a test compares with
 
-    def snapshot(self) -> Snapshot:
-        """Return all registers at the present second."""
-        second = int(self.time.timestamp())
-        if self._snapshot is None or self._snapshot.time != second:
-            self._snapshot = Snapshot(self.profile, self._seed, second)
-        return self._snapshot
-
     def truth(self) -> dict[int | str, int]:
-        """Return the raw register values at the present second.
+        """Return the true values at the present second; times are Unix times.
 
         Int keys are source ids of the totals (BT23) and present values (BT28) that
         the meter reports, plus 29..72 (tiers 0 to 3). The free ids of the quadrant
-        apparent energies are those of BT22. Str keys: ``tier2.0`` (source 0 of tier 2,
-        for every tier and summation), ``demand.8`` (peak of demand source 8), and
-        ``energy_unit``, ``active_tier``, ``demand_resets``, ``utc`` (the meter's clock,
-        Unix time).
+        apparent energies are those of BT22. Str keys; N are 0-based, P is 1..3:
+
+        - ``tierN.SOURCE`` for every tier and summation, ``energy_unit``,
+          ``rollover_digits``;
+        - ``demand.SOURCE`` (peak), ``.time``, ``.cumulative``, ``.continuous``,
+          ``.coincident.OTHER`` behind it, and ``tierN.`` before it; ``demand_resets``,
+          ``demand.remaining`` (s);
+        - ``active_tier``, ``tier_drive``, ``tier_reason``, ``season``, ``dst``,
+          ``utc`` (the meter's clock);
+        - ``disconnect``, ``wiring``, ``alarms`` (bit 8 x byte + bit of BT03);
+        - ``outages`` and, newest first, ``outage.N.start``, ``.end``, ``.seconds``,
+          ``.brownout``; ``short_outages``;
+        - ``events`` and ``alternate_events`` (entries in the log), ``.total``,
+          ``.last`` (id), ``.last.number``, ``.last.time``;
+        - ``sag.P``, ``sag2.P``, ``surge.P`` (counts), ``.time`` (0: never) and
+          ``.voltage`` behind them; ``phase_loss.P``, ``.time``; ``phase_lost.P`` (now);
+          ``over_current.P``; ``frequency_min``, ``frequency_max``, ``.time``;
+        - ``thd.KIND.P`` (count; kind voltage, current or apparent), ``.time``,
+          ``.maximum``, ``.maximum_time``, ``.average``;
+        - ``mbus.N.handle``, ``.status`` (ET14: 1 up, 2 down), ``.serial``, ``.medium``,
+          ``.alarms``; of its newest read ``.time`` and the records that it has, in
+          thousandths of m3, kWh, W, m3/h and degrees Celsius: ``.volume``,
+          ``.energy``, ``.power``, ``.flow``, ``.flow_temperature``,
+          ``.return_temperature``, ``.due.volume``, ``.due.energy`` (end of last month).
         """
-        profile, snapshot = self.profile, self.snapshot()
-        demand = profile.demand
-        tiers = range(profile.tiers)
-        reported = {*profile.summations, *profile.present, *range(29, 73)}
-        if demand:
-            reported |= {88 + index for index in range(len(demand.sources))}
-        return {
-            **{source: snapshot.value(source) for source in sorted(reported)},
-            **{
-                f"tier{tier}.{source}": snapshot.tier_value(source, tier)
-                for tier in tiers
-                for source in profile.summations
-            },
-            **{
-                f"demand.{source}": snapshot.peak(source, None).value
-                for source in (demand.sources if demand else ())
-            },
-            "energy_unit": profile.ratios.energy_unit,
-            "active_tier": snapshot.tier,
-            "demand_resets": snapshot.demand.resets(snapshot.time) if demand else 0,
-            "utc": int(self._view().clock.timestamp()),
-        }
+        return truth(self)
 
     def table(self, number: int) -> bytes | None:
         """Return a table as it is now, or None when this meter lacks it."""
-        if (table := TABLES.get(number)) is None:
+        table = TABLES.get(number)
+        if table is None or not self.profile.since(*table.since):
             return None
-        if (data := table.encode(self._view())) is None:
-            return None
+        data = table.encode(self._view())
         if written := self._written.get(number):
             patched = bytearray(data)
             for offset, byte in written.items():
@@ -196,7 +165,10 @@ class SimulatedMeter:
         return View(
             profile=self.profile,
             snapshot=self.snapshot(),
-            clock=self.time + timedelta(seconds=self.clock_offset),
+            clock=self.meter_time,
+            zone=self.zone,
+            season=self.season,
+            state=self.state,
             sequence=self.sequence,
             interface_version=self.interface_version,
         )
@@ -255,6 +227,25 @@ class SimulatedMeter:
         """Do what a change of the interface definition does (guide, page 55)."""
         self.interface_version = (self.interface_version + 1) % 256
         self.sequence = self.sequence + JUMP & _WRAP
+
+    def change_profile(self, profile: Profile | str) -> None:
+        """Give the meter another firmware and configuration while it runs.
+
+        Serial number, clock, totals, alarms and power quality stay, the tiers are dealt
+        out anew; the interface version rises. Raises ValueError for an unknown name.
+        """
+        self.adopt_profile(profile)
+        self._written.clear()
+        self._replies.clear()
+        self.raise_interface_version()
+
+    @override
+    def replace_meter(self, serial_number: str) -> None:
+        super().replace_meter(serial_number)
+        self.interface_version = 1
+        self._written.clear()
+        self._replies.clear()
+        self.restart()
 
     def earlier_reply(self, table: int | None) -> bytes | None:
         """Return the last good reply for another table."""

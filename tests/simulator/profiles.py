@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from .load import LoadShape
+from .mbus import MbusDevice
 
 type Firmware = tuple[int, int, int]
 
@@ -41,7 +42,10 @@ def present_values(major: int, minor: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """Demand registers: sources, which are maxima, and coincident values of each."""
+    """Demand registers: sources, which are maxima, and coincident values of each.
+
+    ``previous``: BT27 and BT28 have the last whole interval's demands too (ids 96..).
+    """
 
     sources: tuple[int, ...] = (8, 10)
     maxima: tuple[bool, ...] = (True, True)
@@ -50,6 +54,14 @@ class Demand:
     cumulative: bool = True
     continuous_cumulative: bool = True
     time_remaining: bool = True
+    previous: bool = False
+
+    @property
+    def present(self) -> tuple[int, ...]:
+        """The source ids of the present demands, as BT27 lists them."""
+        count = len(self.sources)
+        before = range(96, 96 + count) if self.previous else ()
+        return (*range(88, 88 + count), *before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +102,16 @@ class Profile:
     transformer: Transformer | None = None
     rollover_digits: int = 8
     time_zone: str = "Europe/Copenhagen"
+    seasons: tuple[int, ...] = (0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0)  # of each month
+    outage_records: int = 10  # ET04.53: outages in ET09
+    outage_log: int = 20  # entries of ET81, 0: it is not configured
+    fixed_outage_index: bool = False  # ET81.2 is always 0, as the guide prints it
+    event_log: int = 100
+    alternate_event_log: int = 0  # entries of ET79, 0: it is off
+    disconnect: bool = True  # ET29: it can switch the load off
+    mbus: tuple[MbusDevice | None, ...] = (None,) * 4  # (): without M-Bus module
+    recurring_reads: int = 0  # entries of ET45
+    reads_in_log_only: bool = False  # ET54.0.0: scheduled reads are not in ET16
     mep_port: int = 1
     several_clients: bool = False  # ET54.0.8: two MEP clients, not compatible mode
     load: LoadShape = field(default_factory=LoadShape)
@@ -110,7 +132,10 @@ class Profile:
 
 
 def with_firmware(profile: Profile, major: int, minor: int, build: int = 1) -> Profile:
-    """Return a profile with another firmware and the present values of that one."""
+    """Return a profile with another firmware and the present values of that one.
+
+    Summations, tiers and demand stay; ``catalogue`` has whole profiles.
+    """
     present = present_values(major, minor)
     return replace(
         profile,
@@ -173,7 +198,3 @@ REORDERED = replace(
         *(22, 21, 187, 186, 185, 190, 189, 188, 25, 24, 23, 20),
     ),
 )
-
-PROFILES: dict[str, Profile] = {
-    profile.name: profile for profile in (GEN3, GEN3_DEMAND, CT, GEN4, REORDERED)
-}

@@ -1,17 +1,15 @@
 """Every register of the meter by its source id (guide, pages 203 to 206)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from .accumulators import Accumulators, accumulators
 from .demand import DemandMeter, Peak, demand_meter
 from .electrical import Electrical
-from .load import Channel, Flow, household, quadrant
+from .load import ANCHOR, Channel, Flow, household, quadrant
 from .profiles import APPARENT_ENERGY, Demand, Profile
 
-OUTAGE_SECONDS = 86412
-OUTAGES = 3
 ERRORS = 1
 TIER_SOURCES = 29  # first source of tier 0; each of four tiers has 11
 _TIER_ORDER = (0, 1, 2, 3, 4, 5, 6, 7, 26, 27, 28)
@@ -37,6 +35,43 @@ ENERGIES: dict[int, tuple[Channel, ...]] = {
 }
 
 
+# What a coincident value of BT23 still lacks the ratios of.
+_POWERS = frozenset({8, 9, 10, 11, 20, *range(104, 108), *range(185, 191)})
+_CURRENTS = frozenset({12, 13, 14})
+_VOLTAGES = frozenset({15, 16, 17})
+
+
+@dataclass(frozen=True, slots=True)
+class TierOverride:
+    """A tier that was set by hand from a time on; ``drive`` and ``reason`` as BT55."""
+
+    tier: int
+    start: int
+    end: int | None = None
+    drive: int = 2  # BT55: 1 until the next switch, 2 for good, 3 for other reasons
+    reason: int = 0  # ET54.44 when drive is 3
+
+    def holds(self, time: int) -> bool:
+        """Tell whether it is in effect at a time."""
+        return self.start <= time and (self.end is None or time < self.end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterState:
+    """What the registers depend on besides profile and time.
+
+    ``started`` is when the meter was installed with all registers at 0, ``presets``
+    are counts added to the tiers of an accumulator.
+    """
+
+    outages: int = 3
+    outage_seconds: int = 86412
+    overrides: tuple[TierOverride, ...] = ()
+    presets: tuple[tuple[Channel, tuple[int, ...]], ...] = ()
+    started: int | None = None
+    errors: int = ERRORS
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """All registers of a meter of one kind at one whole second of Unix time."""
@@ -44,6 +79,7 @@ class Snapshot:
     profile: Profile
     seed: int
     time: int
+    state: RegisterState = field(default_factory=RegisterState)
 
     @cached_property
     def electrical(self) -> Electrical:
@@ -68,9 +104,22 @@ class Snapshot:
         )
 
     @property
+    def override(self) -> TierOverride | None:
+        """What overrides the tariff calendar at present."""
+        overrides = reversed(self.state.overrides)
+        return next((o for o in overrides if o.holds(self.time)), None)
+
+    @property
     def tier(self) -> int:
         """The active tier, 0-based."""
+        if override := self.override:
+            return override.tier
         return self.accumulators.active_tier(self.time)
+
+    @property
+    def installed(self) -> int:
+        """When the meter began to count demands, Unix time."""
+        return ANCHOR if self.state.started is None else self.state.started
 
     def value(self, source: int) -> int:
         """Return the total or present register of a source, in the table's unit.
@@ -84,24 +133,54 @@ class Snapshot:
             return self.tier_value(_TIER_ORDER[index], tier)
         return _VALUES[source](self)
 
-    def tier_value(self, source: int, tier: int) -> int:
+    def tier_value(self, source: int, tier: int | None) -> int:
         """Return a summation of a tier block; 0 for those that are not in tiers."""
         if source in ENERGIES:
             return self._energy(source, tier)
         if source == 7:
-            return max(0, self._energy(0, tier) - self._energy(1, tier))
+            return self._difference(tier)
         return 0
 
     def _energy(self, source: int, tier: int | None) -> int:
-        registers = self.accumulators
-        counts = sum(
-            registers.total(channel, self.time)
-            if tier is None
-            else registers.tier(channel, tier, self.time)
-            for channel in ENERGIES[source]
+        counts = sum(self.counts(channel, tier) for channel in ENERGIES[source])
+        return counts % self.modulus
+
+    def _difference(self, tier: int | None) -> int:
+        """Return forward minus reverse energy, not below 0."""
+        forward, reverse = (
+            self.counts(channel, tier) for channel in (Channel.FORWARD, Channel.REVERSE)
         )
-        rollover: int = 10**self.profile.rollover_digits
-        return counts % rollover
+        return max(0, forward - reverse) % self.modulus
+
+    @property
+    def modulus(self) -> int:
+        """Where accumulators start again at 0, in register units."""
+        modulus: int = 10**self.profile.rollover_digits
+        return modulus
+
+    def counts(self, channel: Channel, tier: int | None) -> int:
+        """Return an accumulator, in total or of a tier, as if it never rolled over."""
+        counts = self._counted(channel, tier, self.time)
+        if self.state.started is not None:
+            counts -= self._counted(channel, tier, self.state.started)
+        presets = dict(self.state.presets).get(channel, ())
+        return counts + sum(presets if tier is None else presets[tier : tier + 1])
+
+    def _counted(self, channel: Channel, tier: int | None, time: int) -> int:
+        """Return the counts since ever; a tier set by hand has what was its time."""
+        registers = self.accumulators
+        if tier is None:
+            return registers.total(channel, time)
+        counts = registers.tier(channel, tier, time)
+        for override in self.state.overrides:
+            start = min(override.start, time)
+            end = time if override.end is None else min(override.end, time)
+            counts += registers.tier(channel, tier, start)
+            counts -= registers.tier(channel, tier, end)
+            if tier == override.tier:
+                counts += registers.total(channel, end)
+                counts -= registers.total(channel, start)
+        return counts
 
     @property
     def demand(self) -> DemandMeter:
@@ -111,11 +190,30 @@ class Snapshot:
 
     def peak(self, source: int, tier: int | None) -> Peak:
         """Return the demand register of a source."""
-        return self.demand.peak(source, tier, self.time)
+        return self.demand.peak(source, tier, self.time, self.installed)
+
+    def cumulative(self, source: int, tier: int | None) -> int:
+        """Return the cumulative demand register of a source."""
+        return self.demand.cumulative(source, tier, self.time, self.installed)
+
+    @property
+    def demand_resets(self) -> int:
+        """The number of demand resets."""
+        return self.demand.resets(self.time, self.installed)
+
+    def coincident(self, source: int, peak: Peak) -> int:
+        """Return a source's value at the time of a peak, after the ratios as in BT23."""
+        ratios = self.profile.ratios
+        value = self.at(peak.time).value(source)
+        if source in _POWERS:
+            return value * ratios.factor
+        if source in _CURRENTS:
+            return value * ratios.ct_ratio
+        return value * ratios.vt_ratio if source in _VOLTAGES else value
 
     def at(self, time: int) -> Snapshot:
         """Return the registers of the same meter at another time."""
-        return Snapshot(self.profile, self.seed, time)
+        return Snapshot(self.profile, self.seed, time, self.state)
 
 
 type _Value = Callable[[Snapshot], int]
@@ -200,20 +298,22 @@ def _current_after_ct(phase: int) -> _Value:
     return lambda s: s.electrical.current(phase) * s.profile.ratios.ct_ratio
 
 
-def _present_demand(number: int) -> _Value:
+def _interval_demand(
+    number: int, value_of: Callable[[DemandMeter, int, int], int]
+) -> _Value:
     def value(snapshot: Snapshot) -> int:
         demand = snapshot.profile.demand
         if demand is None or number >= len(demand.sources):
             return 0
-        return snapshot.demand.present(demand.sources[number], snapshot.time)
+        return value_of(snapshot.demand, demand.sources[number], snapshot.time)
 
     return value
 
 
 _VALUES: dict[int, _Value] = {
-    4: lambda s: OUTAGE_SECONDS,
-    5: lambda s: OUTAGES,
-    7: lambda s: max(0, s.value(0) - s.value(1)),
+    4: lambda s: s.state.outage_seconds,
+    5: lambda s: s.state.outages,
+    7: lambda s: s.tier_value(7, None),
     **_both_ways(8, lambda s: s.flow.total),
     **_both_ways(10, lambda s: s.flow.total_reactive),
     **_per_phase(12, Electrical.current),
@@ -226,10 +326,14 @@ _VALUES: dict[int, _Value] = {
     **_per_phase(23, Electrical.sine),
     26: lambda s: 0,
     27: lambda s: 0,
-    28: lambda s: ERRORS,
+    28: lambda s: s.state.errors,
     **_both_ways(81, lambda s: s.flow.total * s.profile.ratios.factor),
     **_both_ways(83, lambda s: s.flow.total_reactive * s.profile.ratios.factor),
-    **{88 + number: _present_demand(number) for number in range(8)},
+    **{
+        first + number: _interval_demand(number, value_of)
+        for first, value_of in ((88, DemandMeter.present), (96, DemandMeter.previous))
+        for number in range(8)
+    },
     **_quadrants(
         104,
         lambda s: (s.flow.total, s.flow.total_reactive, abs(s.flow.total_reactive)),

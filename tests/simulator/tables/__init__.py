@@ -4,7 +4,18 @@ A new table is a function that takes a ``View`` and returns bytes, decorated wit
 ``@table("ET99")``, in a module that is imported here.
 """
 
-from . import clock, configuration, dimensions, identity, registers, status
+from . import (
+    clock,
+    configuration,
+    dimensions,
+    events,
+    identity,
+    interface,
+    mbus,
+    power,
+    registers,
+    status,
+)
 from .layout import TABLES, Layout, Table, View, Writer, table
 
 __all__ = [
@@ -16,7 +27,11 @@ __all__ = [
     "clock",
     "configuration",
     "dimensions",
+    "events",
     "identity",
+    "interface",
+    "mbus",
+    "power",
     "registers",
     "status",
     "table",

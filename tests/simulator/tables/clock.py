@@ -1,17 +1,50 @@
-"""The clocks: BT52 (UTC) and BT55 (local)."""
+"""The clocks: BT50 (dimensions), BT52 (UTC), BT53 (offsets), BT55 (local)."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from .layout import Layout, View, table
+from .layout import Layout, View, Writer, long_time, table
 
 _DST = 1 << 3
 _GMT = 1 << 4
 _ZONE_AND_DST_APPLIED = 0b11 << 5
 
 
-def _date_and_time(time: datetime) -> bytes:
-    return bytes((time.year - 2000, *time.timetuple()[1:6]))
+class Offsets(NamedTuple):
+    """A time zone in a year: offsets in minutes, and when DST comes and goes.
+
+    ``on`` and ``off`` are minutes of the day on the clock that is about to change.
+    """
+
+    zone: int
+    dst: int = 0
+    on: int = 0
+    off: int = 0
+
+
+@lru_cache(maxsize=8)
+def offsets(zone: ZoneInfo, year: int) -> Offsets:
+    """Return the offsets of a time zone in a year."""
+    time = datetime(year, 1, 1, tzinfo=UTC)
+    before = time.astimezone(zone)
+    dst = before.dst() or timedelta()
+    found = Offsets(_minutes((before.utcoffset() or timedelta()) - dst))
+    while (time := time + timedelta(hours=1)).year == year:
+        local = time.astimezone(zone)
+        changed = local.dst() or timedelta()
+        wall = before.hour * 60 + before.minute + 60
+        if changed > dst:
+            found = found._replace(dst=_minutes(changed), on=wall % 1440)
+        elif changed < dst:
+            found = found._replace(off=wall % 1440)
+        before, dst = local, changed
+    return found
+
+
+def _minutes(span: timedelta) -> int:
+    return int(span.total_seconds()) // 60
 
 
 def _day_of_week(time: datetime) -> int:
@@ -19,18 +52,42 @@ def _day_of_week(time: datetime) -> int:
     return time.isoweekday() % 7
 
 
+@table("BT50")
+def tariff_dimensions(view: View) -> bytes:
+    """What the TOU calendar can hold."""
+    newer = view.profile.since(3, 50)
+    seasons, dates = (12, 25) if newer else (4, 0)
+    return (
+        Layout()
+        .put(0, "BB", 0b000011, 0b11000)
+        .put(2, "BBBHH", 2 << 4 | seasons, dates, 23, 200, 808)
+        .done()
+    )
+
+
 @table("BT52")
 def utc_clock(view: View) -> bytes:
     """Date and time in UTC, day of week, DST flag."""
-    dst = view.clock.astimezone(ZoneInfo(view.profile.time_zone)).dst()
+    dst = view.clock.astimezone(view.zone).dst()
     flags = _day_of_week(view.clock) | _GMT | (_DST if dst else 0)
-    return Layout().put(0, "6sB", _date_and_time(view.clock), flags).done()
+    return Layout().put(0, "6sB", long_time(view.clock), flags).done()
+
+
+@table("BT53", Writer.ADVANCED)
+def time_offset(view: View) -> bytes:
+    """When DST comes, how far it moves the clock, and the time zone."""
+    zone = offsets(view.zone, view.clock.year)
+    hour, minute = divmod(zone.on, 60)
+    return Layout().put(0, "BBBBh", hour, minute, 0, zone.dst, zone.zone).done()
 
 
 @table("BT55")
 def local_clock(view: View) -> bytes:
-    """Local date and time (changes once a minute), active tier, season 0."""
-    local = view.clock.astimezone(ZoneInfo(view.profile.time_zone))
+    """Local date and time (changes once a minute), tier, tier drive, season."""
+    local = view.clock.astimezone(view.zone)
     flags = _day_of_week(local) | (_DST if local.dst() else 0) | _ZONE_AND_DST_APPLIED
-    time = _date_and_time(local.replace(second=0))
-    return Layout().put(0, "6sBH", time, flags, view.snapshot.tier).done()
+    time = long_time(local.replace(second=0))
+    override = view.snapshot.override
+    drive = override.drive if override else 0
+    tariff = view.snapshot.tier | drive << 6 | view.season << 12
+    return Layout().put(0, "6sBH", time, flags, tariff).done()

@@ -11,7 +11,11 @@ _ENERGY_UNIT = 39  # ET55: offset from the end of the step tariff thresholds
 def hardware(view: View) -> bytes:
     """Hardware options: disconnect, M-Bus, cover tamper, MEP ports, external CT."""
     profile = view.profile
-    features = [5, 8, 9, 10, 14]
+    features = [9, 10, 14]
+    if profile.disconnect:
+        features.append(5)
+    if profile.mbus:
+        features.append(8)
     if profile.transformer:
         features.append(17)
     if profile.generation4:

@@ -1,7 +1,9 @@
 """Who the meter is: BT00, BT01, ET03, ET04."""
 
+from ..alarms import status_bytes
 from ..names import EXTENDED
 from ..profiles import Profile
+from .clock import offsets
 from .layout import TABLES, Layout, View, Writer, table
 
 _UTILITY_CRC = 0x5A17
@@ -20,15 +22,21 @@ def _table_set(numbers: list[int], length: int) -> bytes:
 @table("BT00")
 def general_configuration(view: View) -> bytes:
     """Byte order, date format, manufacturer, and the sets of tables in use."""
-    extended = 20 if view.profile.generation4 else 13
-    basic_set = _table_set([n for n in TABLES if n < EXTENDED], 10)
-    extended_set = _table_set([n - EXTENDED for n in TABLES if n >= EXTENDED], extended)
+    profile = view.profile
+    extended = 20 if profile.generation4 else 13
+    numbers = [n for n, table in TABLES.items() if profile.since(*table.since)]
+    basic_set = _table_set([n for n in numbers if n < EXTENDED], 10)
+    extended_set = _table_set(
+        [n - EXTENDED for n in numbers if n >= EXTENDED], extended
+    )
+    alarms = status_bytes(profile.firmware[:2])
+    pending = 4 if profile.generation4 else 2
     return (
         Layout()
         .put(0, "BBB", 0b0010, 0b0000_1010, 0x88)
-        .text(3, 4, view.profile.manufacturer)
+        .text(3, 4, profile.manufacturer)
         .put(7, "BBBB", 2, 0, 255, 12)
-        .put(11, "BBBBBBBB", 1, 0, 10, extended, 2, 12, 9, 2)
+        .put(11, "BBBBBBBB", 1, 0, 10, extended, 2, 12, alarms, pending)
         .add("10s", basic_set)
         .add(f"{extended}s", extended_set)
         .add("2s12s", bytes(2), bytes(12))
@@ -65,6 +73,7 @@ def utility_information(view: View) -> bytes:
 def system_information(view: View) -> bytes:
     """Transceiver id, program id, ratings, sequence numbers, IDT version."""
     profile = view.profile
+    zone = offsets(view.zone, view.clock.year)
     layout = (
         Layout(139 if profile.generation4 else 123)
         .put(4, "6s", profile.transceiver_id)
@@ -72,8 +81,9 @@ def system_information(view: View) -> bytes:
         .put(13, "B", 50)
         .put(14, "8s", profile.program_id)
         .text(22, 30, "&3.2@0NES MEP,,,,")
-        .put(53, "BBB", 10, 4, 4)
+        .put(53, "BBB", profile.outage_records, 4, 4)
         .put(56, "HHH", 16, 100, 230)
+        .put(63, "h", zone.off - zone.on)
         .put(65, "BB", 0, 0)
         .put(88, "H", 1000)
         .put(90, "B", 4)

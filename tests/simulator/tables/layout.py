@@ -1,15 +1,17 @@
 """A table under construction, and the registry that every encoder enters itself in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from struct import pack
 from typing import Self
+from zoneinfo import ZoneInfo
 
 from ..names import table_id
 from ..profiles import Profile
 from ..registers import Snapshot
+from ..state import MeterState
 
 
 class Layout:
@@ -46,6 +48,46 @@ class Layout:
         return bytes(self._bytes)
 
 
+def long_time(time: datetime | None) -> bytes:
+    """Return LTIME_DATE of a time as it is, whatever its zone; zeros for None."""
+    if time is None:
+        return bytes(6)
+    return bytes((time.year - 2000, *time.timetuple()[1:6]))
+
+
+def ring(
+    entries: Sequence[bytes],
+    total: int,
+    capacity: int,
+    size: int,
+    *,
+    header: str = "BBBHB",
+    last: int | None = None,
+    number: int | None = None,
+) -> bytes:
+    """Return a circular log: header, then the entries in their places.
+
+    ``entries`` are the newest ones, oldest first; ``total`` is how many there ever
+    were, ``number`` the sequence number of the last one, if it is another. Nothing
+    has been read, so that the log overflows when it comes round. ``header`` are flags,
+    valid entries, last index, last number, unread entries; ``last`` replaces the index.
+    """
+    total = total if capacity else 0
+    valid = min(total, capacity)
+    flags = (total > capacity) << 1 | bool(capacity) << 2
+    index = (total - 1) % capacity if valid else 0
+    if last is not None:
+        index = last
+    digits = 32 if "I" in header else 16
+    number = (total if number is None else number) % (1 << digits)
+    layout = Layout().put(0, header, flags, valid, index, number, valid)
+    start = len(layout)
+    layout.add(f"{capacity * size}x")
+    for place, entry in enumerate(entries, total - len(entries)):
+        layout.put(start + place % capacity * size, f"{len(entry)}s", entry)
+    return layout.done()
+
+
 @dataclass(frozen=True, kw_only=True)
 class View:
     """What a table can show: registers, clock and state of the meter at one time."""
@@ -55,6 +97,14 @@ class View:
     clock: datetime  # the meter's own idea of the time, aware, UTC
     sequence: int  # last accepted sequence number
     interface_version: int
+    zone: ZoneInfo
+    season: int
+    state: MeterState
+
+    @property
+    def time(self) -> int:
+        """The meter's clock as Unix time."""
+        return int(self.clock.timestamp())
 
 
 class Writer(Enum):
@@ -65,27 +115,30 @@ class Writer(Enum):
     BASIC = "MBK or MAK"
 
 
-type Encoder = Callable[[View], bytes | None]
+type Encoder = Callable[[View], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table: how it is encoded (None: this meter lacks it), who may write it."""
+    """One table: how it is encoded, who may write it, which firmware brought it."""
 
     number: int
     encode: Encoder
     writer: Writer
+    since: tuple[int, int]
 
 
 TABLES: dict[int, Table] = {}
 
 
-def table(name: str, writer: Writer = Writer.NONE) -> Callable[[Encoder], Encoder]:
+def table(
+    name: str, writer: Writer = Writer.NONE, *, since: tuple[int, int] = (0, 0)
+) -> Callable[[Encoder], Encoder]:
     """Enter an encoder as a table of the meter."""
 
     def enter(encode: Encoder) -> Encoder:
         number = table_id(name)
-        TABLES[number] = Table(number, encode, writer)
+        TABLES[number] = Table(number, encode, writer, since)
         return encode
 
     return enter

@@ -26,7 +26,7 @@ def current_registers(view: View) -> bytes:
     profile, snapshot = view.profile, view.snapshot
     layout = Layout()
     if profile.demand:
-        layout.add("B", snapshot.demand.resets(snapshot.time))
+        layout.add("B", snapshot.demand_resets)
     for tier in (None, *range(profile.tiers)):
         for source in profile.summations:
             value = (
@@ -48,14 +48,14 @@ def _demand_block(
     for source, peak in zip(demand.sources, peaks, strict=True):
         time = datetime.fromtimestamp(peak.time, UTC)
         layout.add("5B", time.year - 2000, *time.timetuple()[1:5])
-        cumulative = snapshot.demand.cumulative(source, tier, snapshot.time)
+        cumulative = snapshot.cumulative(source, tier)
         if demand.cumulative:
             layout.add("i", cumulative)
         if demand.continuous_cumulative:
             layout.add("i", cumulative + peak.value)
         layout.add("i", peak.value)
     for source, index in demand.coincidents:
-        layout.add("i", snapshot.at(peaks[index].time).value(source))
+        layout.add("i", snapshot.coincident(source, peaks[index]))
 
 
 @table("BT28")
@@ -65,10 +65,10 @@ def present_registers(view: View) -> bytes:
     layout = Layout()
     if demand := profile.demand:
         minutes, seconds = divmod(snapshot.demand.remaining(snapshot.time), 60)
-        for index in range(len(demand.sources)):
+        for source in demand.present:
             if demand.time_remaining:
                 layout.add("BBB", 0, minutes, seconds)
-            layout.add("i", snapshot.value(88 + index))
+            layout.add("i", snapshot.value(source))
     for source in profile.present:
         layout.add("i", snapshot.value(source))
     return layout.done()

@@ -1,5 +1,6 @@
-"""What state the meter is in: ET54, ET70."""
+"""What state the meter is in: BT03, ET23, ET54, ET70."""
 
+from ..alarms import alarm_field
 from .dimensions import compatibility_flags
 from .layout import Layout, View, Writer, table
 
@@ -7,9 +8,28 @@ _ET54_LENGTHS = (
     ((4, 30), 150),
     ((4, 10), 145),
     ((4, 0), 141),
+    ((3, 80), 91),
     ((3, 70), 82),
     ((3, 60), 79),
 )
+_CALENDAR = 0x0001_2F05
+
+
+@table("BT03")
+def alarms(view: View) -> bytes:
+    """The meter's alarms, one bit each."""
+    return alarm_field(view.state.alarms, view.profile.firmware[:2])
+
+
+@table("ET23", Writer.ADVANCED)
+def miscellaneous(view: View) -> bytes:
+    """Power line messages, the load disconnect, the active calendar."""
+    return (
+        Layout(218 if view.profile.generation4 else 186)
+        .put(0, "II", 48_211, 48_190)
+        .put(94, "BI", view.state.disconnect, _CALENDAR)
+        .done()
+    )
 
 
 @table("ET54")
@@ -17,15 +37,20 @@ def meter_status(view: View) -> bytes:
     """Interface flags and status fields; its length grows with the firmware."""
     profile = view.profile
     length = next((n for since, n in _ET54_LENGTHS if profile.since(*since)), 68)
-    layout = Layout(length).put(0, "H", compatibility_flags(profile))
+    override = view.snapshot.override
+    layout = (
+        Layout(length)
+        .put(0, "H", compatibility_flags(profile))
+        .put(44, "B", override.reason if override else 0)
+    )
     if profile.since(3, 60):
-        layout.put(69, "H", 20)
+        layout.put(68, "BH", view.state.wiring, 0)
+    if profile.since(3, 70):
+        layout.put(80, "H", profile.alternate_event_log)
     return layout.done()
 
 
-@table("ET70", Writer.ADVANCED)
-def ram_status(view: View) -> bytes | None:
+@table("ET70", Writer.ADVANCED, since=(4, 0))
+def ram_status(view: View) -> bytes:
     """The MEP port that the request came in on; generation 4 only."""
-    if not view.profile.generation4:
-        return None
     return Layout(156).put(142, "B", view.profile.mep_port).done()

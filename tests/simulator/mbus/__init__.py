@@ -1,0 +1,20 @@
+"""M-Bus devices behind the simulated meter."""
+
+from .devices import GAS, HEAT, OLD_WATER, WATER, Consumption, MbusDevice, Medium
+from .slot import MbusSlot, SlotStatus, scheduled_reads, scheduled_total
+from .telegram import Record
+
+__all__ = [
+    "GAS",
+    "HEAT",
+    "OLD_WATER",
+    "WATER",
+    "Consumption",
+    "MbusDevice",
+    "MbusSlot",
+    "Medium",
+    "Record",
+    "SlotStatus",
+    "scheduled_reads",
+    "scheduled_total",
+]

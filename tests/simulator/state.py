@@ -1,0 +1,111 @@
+"""What a meter remembers apart from the sums of its load: it can be set by tests."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from .alarms import Bit, Disconnect
+from .events import EventLogs, past_events
+from .load import Channel
+from .mbus import MbusSlot
+from .profiles import Profile
+from .quality import OLD_OUTAGES, Outage, PowerQuality, past_quality
+from .registers import ERRORS, RegisterState, TierOverride
+
+
+@dataclass(slots=True, kw_only=True)
+class MeterState:
+    """Alarms, logs, power quality, tariff, M-Bus devices.
+
+    ``outages`` are all long ones, oldest first. ``season`` overrides the calendar.
+    ``wiring`` is the wiring error of ET54.68.
+    """
+
+    events: EventLogs
+    mbus: list[MbusSlot]
+    quality: PowerQuality = field(default_factory=PowerQuality)
+    outages: list[Outage] = field(default_factory=list)
+    alarms: set[Bit] = field(default_factory=set)
+    disconnect: Disconnect = Disconnect.CLOSED
+    wiring: int = 0
+    season: int | None = None
+    errors: int = 0
+    overrides: list[TierOverride] = field(default_factory=list)
+    presets: dict[Channel, tuple[int, ...]] = field(default_factory=dict)
+    started: int | None = None
+
+    def registers(self) -> RegisterState:
+        """Return what the registers depend on."""
+        return RegisterState(
+            outages=len(self.outages),
+            outage_seconds=sum(outage.seconds for outage in self.outages),
+            overrides=tuple(self.overrides),
+            presets=tuple(self.presets.items()),
+            started=self.started,
+            errors=self.errors,
+        )
+
+    def override_tier(self, override: TierOverride) -> None:
+        """Set a tier by hand; one that was in effect ends."""
+        self.release_tier(override.start)
+        self.overrides.append(override)
+
+    def release_tier(self, time: int) -> None:
+        """Let the calendar rule again."""
+        self.overrides = [
+            replace(o, end=time) if o.holds(time) else o for o in self.overrides
+        ]
+
+    def add_outage(self, outage: Outage) -> None:
+        """Remember an outage where the meter does, by its length."""
+        if outage.seconds < self.quality.long_outage:
+            self.quality.short_outages += 1
+            return
+        self.outages.append(outage)
+        self.events.add_outage(outage)
+
+    def slot(self, index: int) -> MbusSlot:
+        """Return an occupied M-Bus slot; ValueError when it is empty."""
+        for slot in self.mbus:
+            if slot.index == index:
+                return slot
+        raise ValueError(f"no M-Bus device in slot {index}")
+
+
+def _slots(profile: Profile) -> list[MbusSlot]:
+    return [
+        MbusSlot(index, device) for index, device in enumerate(profile.mbus) if device
+    ]
+
+
+def used_state(profile: Profile) -> MeterState:
+    """Return the state of a meter that had been at work for some months."""
+    return MeterState(
+        events=past_events(profile.event_log, profile.alternate_event_log),
+        mbus=_slots(profile),
+        quality=past_quality(),
+        outages=list(OLD_OUTAGES),
+        errors=ERRORS,
+    )
+
+
+def new_state(profile: Profile, time: datetime) -> MeterState:
+    """Return the state of a meter that is installed at a time, registers at 0."""
+    return MeterState(
+        events=EventLogs(profile.event_log, profile.alternate_event_log),
+        mbus=_slots(profile),
+        started=int(time.timestamp()),
+    )
+
+
+def changed_state(state: MeterState, profile: Profile) -> MeterState:
+    """Return a meter's state after its configuration became that of a profile.
+
+    Logs whose size changes begin anew; M-Bus devices are those of the profile.
+    """
+    sizes = (profile.event_log, profile.alternate_event_log)
+    if (state.events.primary.size, state.events.alternate.size) != sizes:
+        number = state.events.last_number
+        state.events = EventLogs(*sizes)
+        state.events.last_number = number
+    state.mbus = _slots(profile)
+    return state
