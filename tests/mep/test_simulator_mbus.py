@@ -282,7 +282,8 @@ def test_data_types() -> None:
     entries = ("050c1400", "090c1300", "0d0c0600", "118c8040", "037f2100")
     assert types[:20].hex() == "".join(entries)
     assert not any(types[20:])
-    offset = definition[2] + 3 * definition[3]
+    channels = 2 * definition[29]
+    offset = definition[2] + 3 * definition[3] + channels
     assert definition[offset] == 5
     assert definition[offset + 1 : offset + 21] == types[:20]
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from struct import unpack_from
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -277,6 +278,7 @@ def test_profile_change() -> None:
         meter.change_profile("fw_9_99")
 
 
+COPENHAGEN = ZoneInfo("Europe/Copenhagen")
 DEMAND_METERS = ("gen3_demand", "fw_3_10", "fw_3_60", "fw_4_30", "vt")
 
 
@@ -298,7 +300,7 @@ def test_demand_registers(name: str) -> None:
         for index in range(n):
             key = f"{prefix}demand.{selection[s + index]}"
             record = unpack_from("<5B3i", data, start + 4 * s + 17 * index)
-            moment = datetime.fromtimestamp(truth[f"{key}.time"], UTC)
+            moment = datetime.fromtimestamp(truth[f"{key}.time"], COPENHAGEN)
             assert record[:5] == (moment.year - 2000, *moment.timetuple()[1:5])
             keys = (f"{key}.cumulative", f"{key}.continuous", key)
             assert record[5:] == tuple(truth[k] for k in keys)

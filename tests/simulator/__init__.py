@@ -8,9 +8,12 @@
 """
 
 from .alarms import ALARMS, Disconnect
-from .catalogue import PROFILES
+from .catalogue import EVERY_PROFILE, PROFILES
 from .events import Event
 from .faults import KINDS, ActiveFault, Exchange, Fault
+from .load_profile.data_set import DataSet, mbus_source
+from .load_profile.handle import LoadProfile
+from .load_profile.history import Interval
 from .meter import DEFAULT_KEY, Served, SimulatedMeter
 from .names import table_id, table_name
 from .profiles import Profile, with_firmware
@@ -21,18 +24,23 @@ from .timing import Pace, poll_time
 __all__ = [
     "ALARMS",
     "DEFAULT_KEY",
+    "EVERY_PROFILE",
     "KINDS",
     "PROFILES",
     "ActiveFault",
+    "DataSet",
     "Disconnect",
     "Event",
     "Exchange",
     "Fault",
+    "Interval",
+    "LoadProfile",
     "Outage",
     "Pace",
     "Profile",
     "Served",
     "SimulatedMeter",
+    "mbus_source",
     "poll_time",
     "serve_pty",
     "serve_tcp",

@@ -9,11 +9,12 @@ import signal
 import sys
 
 from .actions import ACTIONS
-from .catalogue import PROFILES
+from .catalogue import EVERY_PROFILE
 from .control import ControlClient, carry_out, parse, serve_control
 from .faults import KINDS, Fault
 from .meter import DEFAULT_KEY, SimulatedMeter
 from .serve import serve_pty, serve_tcp
+from .tls import STACKS
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -43,7 +44,9 @@ def _fault(text: str) -> Fault:
 
 def _parser() -> ArgumentParser:
     kinds = "\n".join(f"  {name:14} {kind.about}" for name, kind in KINDS.items())
-    profiles = "\n".join(f"  {p.name:14} {p.description}" for p in PROFILES.values())
+    profiles = "\n".join(
+        f"  {p.name:14} {p.description}" for p in EVERY_PROFILE.values()
+    )
     parser = ArgumentParser(
         prog="python -m tests.simulator",
         description="A simulated NES smart meter with a MEP port.",
@@ -59,7 +62,7 @@ def _parser() -> ArgumentParser:
     add("--listen", type=_address, metavar="HOST:PORT", help="serve on a TCP port")
     add("--pty", type=Path, metavar="PATH", help="serve on a pty, linked from PATH")
     add("--control", type=_address, metavar="HOST:PORT", help="remote control port")
-    add("--profile", choices=PROFILES, default="gen3", help="kind of meter (gen3)")
+    add("--profile", choices=EVERY_PROFILE, default="gen3", help="kind of meter (gen3)")
     add("--key", type=_key, default=DEFAULT_KEY, help="basic key: ASCII, or 0x and hex")
     add("--serial", metavar="NUMBER", help="serial number, instead of the profile's")
     add("--baud", type=int, default=9600, help="speed of the line (9600)")
@@ -85,6 +88,8 @@ def _parser() -> ArgumentParser:
         metavar="HOST:PORT",
         help="let a running simulator (its --control) do the --do, print the results",
     )
+    add("--tls", choices=STACKS, help="speak TLS too, with this stack (has TLS: 4.x)")
+    add("--tls-required", action="store_true", help="with --tls: speak nothing else")
     add("--time-zone", metavar="ZONE", help="time zone, instead of the profile's")
     add("--seed", type=int, default=1, help="another seed, another household")
     add("--list-profiles", action="store_true", help="print the profiles and end")
@@ -93,13 +98,15 @@ def _parser() -> ArgumentParser:
 
 async def _run(options: Namespace) -> None:
     meter = SimulatedMeter(
-        PROFILES[options.profile],
+        EVERY_PROFILE[options.profile],
         key=options.key,
         paced=not options.no_pacing,
         baud=options.baud,
         seed=options.seed,
         serial_number=options.serial,
         time_zone=options.time_zone,
+        tls=options.tls,
+        tls_required=options.tls_required,
     )
     for fault in options.fault:
         meter.add_fault(fault)
@@ -145,7 +152,7 @@ def main() -> None:
     parser = _parser()
     options = parser.parse_args()
     if options.list_profiles:
-        for profile in PROFILES.values():
+        for profile in EVERY_PROFILE.values():
             _say(f"{profile.name:12} {profile.description}")
         return
     if options.send:

@@ -4,20 +4,24 @@ Times are ISO 8601 (without zone: UTC), phases 1 to 3, voltages mV.
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from .alarms import Disconnect
+from .catalogue import EVERY_PROFILE
 from .events import NO_USER
 from .meter import SimulatedMeter
 
 type Action = Callable[..., object]
 
 
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
+def _time(text: str) -> datetime:
     time = datetime.fromisoformat(text)
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else _time(text)
 
 
 def _alarm(
@@ -49,10 +53,7 @@ def _outage(
     meter: SimulatedMeter, start: str, end: str, brownout: bool = False
 ) -> None:
     """Let the power have been away."""
-    first, last = _moment(start), _moment(end)
-    assert first is not None
-    assert last is not None
-    meter.add_outage(first, last, brownout=brownout)
+    meter.add_outage(_time(start), _time(end), brownout=brownout)
 
 
 def _event(
@@ -93,6 +94,89 @@ def _phase_loss(meter: SimulatedMeter, phase: int, on: bool = True) -> None:
     (meter.lose_phase if on else meter.restore_phase)(phase)
 
 
+def _set_clock(meter: SimulatedMeter, seconds: float, time: str | None = None) -> float:
+    """Set the clock forward or back; returns how far it is ahead then."""
+    meter.set_clock(seconds, _moment(time))
+    return meter.clock_offset
+
+
+def _stop(
+    meter: SimulatedMeter,
+    after: str | None = None,
+    until: str | None = None,
+    opt_out: bool = False,
+) -> None:
+    """Switch the load profile off, for a time or until it is resumed."""
+    meter.load_profile.stop(_moment(after), _moment(until), opt_out=opt_out)
+
+
+def _resume(meter: SimulatedMeter, time: str | None = None) -> None:
+    """Switch the load profile on again."""
+    meter.load_profile.resume(_moment(time))
+
+
+def _lose(
+    meter: SimulatedMeter, after: str, until: str, data_set: int | None = None
+) -> None:
+    """Let load profile intervals not have been recorded."""
+    meter.load_profile.lose(_time(after), _time(until), data_set)
+
+
+def _mark(
+    meter: SimulatedMeter,
+    after: str,
+    until: str,
+    status: int | str = 0,
+    common: int = 0,
+    channel: int | None = None,
+    data_set: int | None = None,
+) -> None:
+    """Give load profile intervals a status."""
+    meter.load_profile.mark(
+        _time(after),
+        _time(until),
+        status,
+        common=common,
+        channel=channel,
+        data_set=data_set,
+    )
+
+
+def _configure(meter: SimulatedMeter, profile: str) -> None:
+    """Give the load profile the data sets of another profile; it begins anew."""
+    if profile not in EVERY_PROFILE:
+        raise ValueError(f"no profile {profile!r}")
+    meter.configure_load_profile(*EVERY_PROFILE[profile].load_profile)
+
+
+def _intervals(
+    meter: SimulatedMeter,
+    data_set: int = 0,
+    after: str | None = None,
+    until: str | None = None,
+) -> list[dict[str, object]]:
+    """Return the recorded intervals that end in a time."""
+    found = meter.load_profile.intervals(data_set, _moment(after), _moment(until))
+    return [asdict(interval) | {"end": interval.end.isoformat()} for interval in found]
+
+
+def _load_profile(meter: SimulatedMeter, data_set: int = 0) -> dict[str, int]:
+    """Return the state of a data set."""
+    return meter.load_profile.truth(data_set)
+
+
+def _interval_truth(
+    meter: SimulatedMeter, data_set: int, channel: int, end: str
+) -> int:
+    """Return the register of a channel at an interval's end."""
+    return meter.load_profile.interval_truth(data_set, channel, _time(end))
+
+
+def _register_truth(meter: SimulatedMeter, source: int, time: str) -> int:
+    """Return a register at a past time."""
+    return meter.register_truth(source, _time(time))
+
+
 ACTIONS: dict[str, Action] = {
     "alarm": _alarm,
     "disconnect": _disconnect,
@@ -115,5 +199,15 @@ ACTIONS: dict[str, Action] = {
     "mbus_status": SimulatedMeter.mbus_status,
     "set_energy": SimulatedMeter.set_energy,
     "replace_meter": SimulatedMeter.replace_meter,
+    "set_clock": _set_clock,
+    "load_profile": _load_profile,
+    "load_profile_stop": _stop,
+    "load_profile_resume": _resume,
+    "load_profile_lose": _lose,
+    "load_profile_mark": _mark,
+    "load_profile_configure": _configure,
+    "intervals": _intervals,
+    "interval_truth": _interval_truth,
+    "register_truth": _register_truth,
     "change_profile": SimulatedMeter.change_profile,
 }

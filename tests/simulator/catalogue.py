@@ -1,4 +1,8 @@
-"""All profiles by name: five kinds of meters, every firmware of the guide, variants."""
+"""All profiles by name: five kinds of meters, every firmware of the guide, variants.
+
+``PROFILES`` differ in their registers; ``EVERY_PROFILE`` has those of ``variants`` too,
+which only differ in their load profile.
+"""
 
 from dataclasses import replace
 
@@ -18,6 +22,7 @@ from .profiles import (
     Transformer,
     present_values,
 )
+from .variants import LOAD_PROFILES
 
 
 def _step(
@@ -169,3 +174,4 @@ PROFILES: dict[str, Profile] = {
         *(VT, MBUS, MBUS_LOG),
     )
 }
+EVERY_PROFILE = PROFILES | LOAD_PROFILES

@@ -9,11 +9,14 @@ from time import monotonic
 from typing import override
 
 from .faults import KINDS, ActiveFault, Exchange, Fault
+from .load_profile.data_set import DataSet
 from .names import table_name
-from .packet import MAX_READ, ReplyCode, Request, RequestCode, reply_frame
+from .packet import MAX_READ, TLS_OVERHEAD, ReplyCode, Request, RequestCode
 from .profiles import Profile
-from .tables import TABLES, View, Writer
+from .protection import Opened, open_signed, signer
+from .tables import LARGE_TABLES, TABLES, Content, View, Writer
 from .timing import Pace
+from .tls import CODES as TLS_CODES, TlsPort
 from .truth import truth
 from .world import World
 
@@ -23,14 +26,6 @@ JUMP = 25  # what a change of the interface definition adds to the number
 _WRAP = 0xFFFFFFFF
 _READS = frozenset({RequestCode.FULL_READ, RequestCode.PARTIAL_READ})
 _WRITES = frozenset({RequestCode.FULL_WRITE, RequestCode.PARTIAL_WRITE})
-_TLS = frozenset(
-    {
-        RequestCode.TLS_TERMINATE,
-        RequestCode.TLS_HELLO,
-        RequestCode.TLS_CONTINUE,
-        RequestCode.TLS_PACKET,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +63,8 @@ class SimulatedMeter(World):
     ``baud`` says.
     ``returns_last_number``: 0x0C carries the last accepted number, not the next one
     (the guide can be read both ways). ``bare_authentication_failure``: 0x0B comes
-    without a digest.
+    without a digest. ``tls`` names a TLS server for it ("mbedtls", "openssl"), which
+    ``tls_required`` makes the only way; without one it is a meter that lacks TLS.
     """
 
     def __init__(
@@ -85,6 +81,8 @@ class SimulatedMeter(World):
         time_zone: str | None = None,
         returns_last_number: bool = False,
         bare_authentication_failure: bool = False,
+        tls: str | None = None,
+        tls_required: bool = False,
     ) -> None:
         """Switch the meter on."""
         if serial_number is not None:
@@ -98,6 +96,11 @@ class SimulatedMeter(World):
         self.pace = Pace(baud if paced else 0)
         self.returns_last_number = returns_last_number
         self.bare_authentication_failure = bare_authentication_failure
+        self.tls = (
+            TlsPort(tls, lambda: (self.key, self.advanced_key), required=tls_required)
+            if tls
+            else None
+        )
         self.sequence = self.random.getrandbits(32)  # the last accepted number
         self.interface_version = 1
         self.faults: list[ActiveFault] = []
@@ -145,11 +148,21 @@ class SimulatedMeter(World):
           thousandths of m3, kWh, W, m3/h and degrees Celsius: ``.volume``,
           ``.energy``, ``.power``, ``.flow``, ``.flow_temperature``,
           ``.return_temperature``, ``.due.volume``, ``.due.energy`` (end of last month).
+
+        The load profile has truths of its own: ``load_profile.truth``,
+        ``load_profile.interval_truth``, ``register_truth``.
         """
         return truth(self)
 
     def table(self, number: int) -> bytes | None:
         """Return a table as it is now, or None when this meter lacks it."""
+        content = self._content(number)
+        return None if content is None else bytes(content)
+
+    def _content(self, number: int) -> bytes | Content | None:
+        if large := LARGE_TABLES.get(number):
+            there = self.profile.since(*large.since)
+            return Content(large, self._view()) if there else None
         table = TABLES.get(number)
         if table is None or not self.profile.since(*table.since):
             return None
@@ -169,6 +182,7 @@ class SimulatedMeter(World):
             zone=self.zone,
             season=self.season,
             state=self.state,
+            history=self.history,
             sequence=self.sequence,
             interface_version=self.interface_version,
         )
@@ -219,8 +233,10 @@ class SimulatedMeter(World):
         self._silent_until = self.monotonic() + seconds
 
     def restart(self, seconds: float = 0.0) -> None:
-        """Lose the sequence number and be silent for a while."""
+        """Lose sequence number and TLS session and be silent for a while."""
         self.sequence = self.random.getrandbits(32)
+        if self.tls:
+            self.tls.forget()
         self.fall_silent(seconds)
 
     def raise_interface_version(self) -> None:
@@ -240,6 +256,11 @@ class SimulatedMeter(World):
         self.raise_interface_version()
 
     @override
+    def configure_load_profile(self, *data_sets: DataSet) -> None:
+        super().configure_load_profile(*data_sets)
+        self.raise_interface_version()
+
+    @override
     def replace_meter(self, serial_number: str) -> None:
         super().replace_meter(serial_number)
         self.interface_version = 1
@@ -256,7 +277,8 @@ class SimulatedMeter(World):
 
     def exchange(self, message: bytes) -> Exchange:
         """Serve a request message (without length field)."""
-        exchange = Exchange(Request.parse(message))
+        opened = self._open(message)
+        exchange = Exchange(opened.request)
         struck = [
             active
             for active in self.faults
@@ -266,7 +288,9 @@ class SimulatedMeter(World):
             exchange.lost = True
         self._apply(exchange, struck, early=True)
         if not exchange.lost:
-            self._answer(exchange)
+            if struck and opened.numbered and opened.reply is None:
+                opened = self._open(message)  # a fault may have changed the key
+            self._answer(exchange, opened)
             self._apply(exchange, struck, early=False)
         self._log(exchange, len(message) + 2)
         return exchange
@@ -300,76 +324,88 @@ class SimulatedMeter(World):
             self._counts["replies"] += 1
             self._codes[f"{reply_code:02X}"] += 1
 
-    def _answer(self, exchange: Exchange) -> None:
-        """Verify a request, carry it out or refuse it, and put the reply on the wire."""
+    def _open(self, message: bytes) -> Opened:
+        """Open a message in the mode that it is in, or that the meter insists on."""
+        if (tls := self.tls) and (
+            tls.required or tls.established or message[0] in TLS_CODES
+        ):
+            return tls.open(message)
+        return open_signed(message, (self.advanced_key, self.key))
+
+    def _answer(self, exchange: Exchange, opened: Opened) -> None:
+        """Carry a request out or refuse it, and put the reply on the wire."""
         request = exchange.request
-        key = next(
-            (key for key in (self.advanced_key, self.key) if request.signed_by(key)),
-            None,
-        )
-        code = self._objection(request, key, exchange.refusal)
-        if code is None:
-            self.sequence = request.sequence
-            body = self._serve(request, advanced=key == self.advanced_key)
+        code = self._objection(opened, exchange.refusal)
+        seal = opened.seal
+        if opened.reply is not None:
+            body = opened.reply if code is None else bytes([code])
+        elif code is None:
+            if opened.numbered:
+                self.sequence = request.sequence
+            body = self._serve(opened)
         else:
             body = bytes([code])
-        if code is ReplyCode.INVALID_SEQUENCE_NUMBER:
+        if code is ReplyCode.INVALID_SEQUENCE_NUMBER and opened.numbered:
             number = self.sequence + (not self.returns_last_number) & _WRAP
             body += number.to_bytes(4)
-        if code is ReplyCode.AUTHENTICATION_FAILURE:
-            key = None if self.bare_authentication_failure else key or self.key
-        frame = reply_frame(request, body, key)
+        if code is ReplyCode.AUTHENTICATION_FAILURE and opened.numbered:
+            # Never encrypted, and signed with one of the keys if at all.
+            key = opened.key or self.key
+            bare = self.bare_authentication_failure
+            seal = bytes if bare else signer(request, key)
+        message = seal(body)
+        frame = len(message).to_bytes(2) + message
         exchange.reply_code = body[0]
         exchange.frames.append(frame)
         if body[0] == ReplyCode.OK:
             self._replies.pop(request.table, None)
             self._replies = {request.table: frame, **self._replies}
 
-    def _objection(
-        self, request: Request, key: bytes | None, refusal: int | None
-    ) -> ReplyCode | None:
+    def _objection(self, opened: Opened, refusal: int | None) -> ReplyCode | None:
         """Return why a request is not accepted; its number then stays unused."""
-        if key is None:
+        if opened.reply is None and opened.key is None:
             return ReplyCode.AUTHENTICATION_FAILURE
-        if not 1 <= (request.sequence - self.sequence & _WRAP) <= WINDOW:
+        ahead = opened.request.sequence - self.sequence & _WRAP
+        if opened.reply is None and opened.numbered and not 1 <= ahead <= WINDOW:
             return ReplyCode.INVALID_SEQUENCE_NUMBER
         return None if refusal is None else ReplyCode(refusal)
 
-    def _serve(self, request: Request, *, advanced: bool) -> bytes:
+    def _serve(self, opened: Opened) -> bytes:
         """Return the body of the reply to a request that was accepted."""
+        request = opened.request
+        limit = MAX_READ if opened.numbered else MAX_READ - TLS_OVERHEAD
         try:
             if request.code in _READS:
-                return self._read(request)
+                return self._read(request, limit)
             if request.code in _WRITES:
-                return self._write(request, advanced)
+                return self._write(request, opened.key == self.advanced_key)
         except RefusedError as refused:
             return bytes([refused.code])
-        return bytes(
-            [ReplyCode.UNSUPPORTED if request.code in _TLS else ReplyCode.UNRECOGNIZED]
-        )
+        unknown = request.code not in TLS_CODES
+        return bytes([ReplyCode.UNRECOGNIZED if unknown else ReplyCode.UNSUPPORTED])
 
-    def _existing(self, request: Request) -> tuple[int, bytes]:
+    def _existing(self, request: Request) -> tuple[int, bytes | Content]:
         """Return number and content of the table a request names."""
         if request.table is None:
             raise RefusedError(ReplyCode.UNRECOGNIZED)
-        if (data := self.table(request.table)) is None:
+        if (data := self._content(request.table)) is None:
             raise RefusedError(ReplyCode.TABLE_NOT_POSSIBLE)
         return request.table, data
 
-    def _read(self, request: Request) -> bytes:
+    def _read(self, request: Request, limit: int) -> bytes:
         _, data = self._existing(request)
         if request.code == RequestCode.PARTIAL_READ:
             end = request.offset + (request.count or 0)
             if request.count is None or end > len(data):
                 raise RefusedError(ReplyCode.TABLE_NOT_POSSIBLE)
             data = data[request.offset : end]
-        if len(data) > MAX_READ:
+        if len(data) > limit:
             raise RefusedError(ReplyCode.NOT_POSSIBLE)
-        return bytes([ReplyCode.OK]) + len(data).to_bytes(2) + data
+        return bytes([ReplyCode.OK]) + len(data).to_bytes(2) + bytes(data)
 
     def _write(self, request: Request, advanced: bool) -> bytes:
         number, data = self._existing(request)
-        writer = TABLES[number].writer
+        writer = TABLES[number].writer if number in TABLES else Writer.NONE
         if writer is Writer.NONE or (writer is Writer.ADVANCED and not advanced):
             raise RefusedError(ReplyCode.NO_PERMISSION)
         cells = self._written.setdefault(number, {})

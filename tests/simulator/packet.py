@@ -1,6 +1,6 @@
 """C12.18 requests as the meter sees them, and its replies (guide, pages 10 to 12)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from .digest import digest
@@ -9,6 +9,7 @@ MAX_MESSAGE = 476  # body, sequence number and digest together
 DIGEST_LENGTH = 8
 SEQUENCE_LENGTH = 4
 MAX_READ = MAX_MESSAGE - DIGEST_LENGTH - 3  # response code and count
+TLS_OVERHEAD = 1 + 5 + 8 + 16 - DIGEST_LENGTH  # what TLS takes more than the digest
 
 
 class RequestCode(IntEnum):
@@ -42,10 +43,10 @@ class ReplyCode(IntEnum):
 class Request:
     """One request message, taken apart as far as it goes; nothing is verified."""
 
-    covered: bytes  # body and sequence number: what the digest covers
-    digest: bytes
-    sequence: int
     code: int
+    covered: bytes = b""  # body and sequence number: what the digest covers
+    digest: bytes = b""
+    sequence: int = 0
     table: int | None = None
     offset: int = 0
     count: int | None = None
@@ -55,7 +56,16 @@ class Request:
     def parse(cls, message: bytes) -> Request:
         """Take a message (without its length field) apart; never fails."""
         covered = message[:-DIGEST_LENGTH]
-        body = covered[:-SEQUENCE_LENGTH]
+        return replace(
+            cls.parse_packet(covered[:-SEQUENCE_LENGTH]),
+            covered=covered,
+            digest=message[-DIGEST_LENGTH:],
+            sequence=int.from_bytes(covered[-SEQUENCE_LENGTH:]),
+        )
+
+    @classmethod
+    def parse_packet(cls, body: bytes) -> Request:
+        """Take a packet without number and digest apart; never fails."""
         code = body[0] if body else -1
         offset_length = 3 if code in _PARTIAL else 0
         table, offset, count, data = None, 0, None, b""
@@ -65,16 +75,7 @@ class Request:
             rest = body[3 + offset_length :]
             if len(rest) >= 2:
                 count, data = int.from_bytes(rest[:2]), rest[2:]
-        return cls(
-            covered=covered,
-            digest=message[-DIGEST_LENGTH:],
-            sequence=int.from_bytes(covered[-SEQUENCE_LENGTH:]),
-            code=code,
-            table=table,
-            offset=offset,
-            count=count,
-            data=data,
-        )
+        return cls(code=code, table=table, offset=offset, count=count, data=data)
 
     @property
     def complete(self) -> bool:
@@ -88,11 +89,3 @@ class Request:
 
 _PARTIAL = frozenset({RequestCode.PARTIAL_READ, RequestCode.PARTIAL_WRITE})
 _TABLE_CODES = _PARTIAL | {RequestCode.FULL_READ, RequestCode.FULL_WRITE}
-
-
-def reply_frame(request: Request, body: bytes, key: bytes | None) -> bytes:
-    """Return the bytes on the wire: length, body and, with a key, the digest."""
-    message = body
-    if key is not None:
-        message += digest(key, request.covered, body)
-    return len(message).to_bytes(2) + message

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from .load import LoadShape
+from .load_profile.data_set import SETS, UNUSED, DataSet
 from .mbus import MbusDevice
 
 type Firmware = tuple[int, int, int]
@@ -78,6 +79,16 @@ class Transformer:
         return self.ct_ratio * self.vt_ratio
 
 
+# 90 days of the total energies; the blocks begin at midnight of Central Europe.
+QUARTER_HOURS = DataSet(
+    sources=(0, 1, 2, 3), interval=15, blocks=90, intervals=96, start=(23, 0)
+)
+# 60 days of the energies in total and of the first three tiers.
+HOURS_BY_TIER = DataSet(
+    sources=(0, 1, 29, 30, 40, 41, 51, 52, 4), interval=60, blocks=60, intervals=24
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One kind of meter."""
@@ -114,6 +125,8 @@ class Profile:
     reads_in_log_only: bool = False  # ET54.0.0: scheduled reads are not in ET16
     mep_port: int = 1
     several_clients: bool = False  # ET54.0.8: two MEP clients, not compatible mode
+    load_profile: tuple[DataSet, ...] = (QUARTER_HOURS,)
+    skipped_status: bool = True  # ET04.71.3: no value is "skipped" and 0
     load: LoadShape = field(default_factory=LoadShape)
 
     def since(self, major: int, minor: int) -> bool:
@@ -124,6 +137,17 @@ class Profile:
     def generation4(self) -> bool:
         """Tell whether it is a generation 4 meter."""
         return self.since(4, 0)
+
+    @property
+    def data_sets(self) -> tuple[DataSet, ...]:
+        """The load profile data sets that the firmware has: one, or four (3.50+)."""
+        count = SETS if self.since(3, 50) else 1
+        return (*self.load_profile, *(UNUSED,) * SETS)[:count]
+
+    @property
+    def used_data_sets(self) -> dict[int, DataSet]:
+        """Those of them that are in use, by their index."""
+        return {n: found for n, found in enumerate(self.data_sets) if found.blocks}
 
     @property
     def ratios(self) -> Transformer:
@@ -185,6 +209,7 @@ GEN4 = Profile(
     max_tiers=8,
     max_present=84,
     several_clients=True,
+    load_profile=(replace(QUARTER_HOURS, blocks=60), HOURS_BY_TIER),
 )
 REORDERED = replace(
     GEN3,

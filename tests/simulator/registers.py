@@ -61,7 +61,8 @@ class RegisterState:
     """What the registers depend on besides profile and time.
 
     ``started`` is when the meter was installed with all registers at 0, ``presets``
-    are counts added to the tiers of an accumulator.
+    are counts added to the tiers of an accumulator. ``cuts`` are the times without
+    power (start, end, disjoint): energy registers stand still.
     """
 
     outages: int = 3
@@ -70,6 +71,7 @@ class RegisterState:
     presets: tuple[tuple[Channel, tuple[int, ...]], ...] = ()
     started: int | None = None
     errors: int = ERRORS
+    cuts: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,11 +162,20 @@ class Snapshot:
 
     def counts(self, channel: Channel, tier: int | None) -> int:
         """Return an accumulator, in total or of a tier, as if it never rolled over."""
-        counts = self._counted(channel, tier, self.time)
+        counts = self._powered(channel, tier, self.time)
         if self.state.started is not None:
-            counts -= self._counted(channel, tier, self.state.started)
+            counts -= self._powered(channel, tier, self.state.started)
         presets = dict(self.state.presets).get(channel, ())
         return counts + sum(presets if tier is None else presets[tier : tier + 1])
+
+    def _powered(self, channel: Channel, tier: int | None, time: int) -> int:
+        """Return the counts since ever, without those that no power let it count."""
+        counts = self._counted(channel, tier, time)
+        for start, end in self.state.cuts:
+            if start < time:
+                counts -= self._counted(channel, tier, min(end, time))
+                counts += self._counted(channel, tier, start)
+        return counts
 
     def _counted(self, channel: Channel, tier: int | None, time: int) -> int:
         """Return the counts since ever; a tier set by hand has what was its time."""

@@ -5,8 +5,10 @@ from datetime import datetime
 
 from .alarms import Bit, Disconnect
 from .events import EventLogs, past_events
-from .load import Channel
+from .load import ANCHOR, Channel
+from .load_profile.memory import LoadProfileMemory
 from .mbus import MbusSlot
+from .meter_clock import ClockStep, MeterClock
 from .profiles import Profile
 from .quality import OLD_OUTAGES, Outage, PowerQuality, past_quality
 from .registers import ERRORS, RegisterState, TierOverride
@@ -14,14 +16,18 @@ from .registers import ERRORS, RegisterState, TierOverride
 
 @dataclass(slots=True, kw_only=True)
 class MeterState:
-    """Alarms, logs, power quality, tariff, M-Bus devices.
+    """Alarms, logs, power quality, tariff, M-Bus devices, the past.
 
-    ``outages`` are all long ones, oldest first. ``season`` overrides the calendar.
+    ``outages`` are all long ones, oldest first; ``power_cuts`` those, short ones too,
+    in which the energy registers stood still. ``season`` overrides the calendar.
     ``wiring`` is the wiring error of ET54.68.
     """
 
     events: EventLogs
     mbus: list[MbusSlot]
+    load_profile: LoadProfileMemory
+    clock_steps: list[ClockStep] = field(default_factory=list)
+    power_cuts: list[Outage] = field(default_factory=list)
     quality: PowerQuality = field(default_factory=PowerQuality)
     outages: list[Outage] = field(default_factory=list)
     alarms: set[Bit] = field(default_factory=set)
@@ -33,16 +39,35 @@ class MeterState:
     presets: dict[Channel, tuple[int, ...]] = field(default_factory=dict)
     started: int | None = None
 
-    def registers(self) -> RegisterState:
-        """Return what the registers depend on."""
+    def registers(self, clock: MeterClock, until: float | None = None) -> RegisterState:
+        """Return what the registers depend on, now or at a time of the meter's clock."""
+        outages = [
+            outage
+            for outage in self.outages
+            if until is None or outage.end.timestamp() <= until
+        ]
         return RegisterState(
-            outages=len(self.outages),
-            outage_seconds=sum(outage.seconds for outage in self.outages),
+            outages=len(outages),
+            outage_seconds=sum(outage.seconds for outage in outages),
+            cuts=self._cuts(clock),
             overrides=tuple(self.overrides),
             presets=tuple(self.presets.items()),
             started=self.started,
             errors=self.errors,
         )
+
+    def _cuts(self, clock: MeterClock) -> tuple[tuple[int, int], ...]:
+        """Return when the power was off, in true time, without overlaps."""
+        cuts: list[tuple[int, int]] = []
+        for cut in sorted(self.power_cuts, key=lambda cut: cut.start):
+            start, end = (
+                clock.true_time(time.timestamp()) for time in (cut.start, cut.end)
+            )
+            if cuts and start <= cuts[-1][1]:
+                cuts[-1] = (cuts[-1][0], max(cuts[-1][1], end))
+            else:
+                cuts.append((start, end))
+        return tuple(cuts)
 
     def override_tier(self, override: TierOverride) -> None:
         """Set a tier by hand; one that was in effect ends."""
@@ -57,6 +82,7 @@ class MeterState:
 
     def add_outage(self, outage: Outage) -> None:
         """Remember an outage where the meter does, by its length."""
+        self.power_cuts.append(outage)
         if outage.seconds < self.quality.long_outage:
             self.quality.short_outages += 1
             return
@@ -82,6 +108,7 @@ def used_state(profile: Profile) -> MeterState:
     return MeterState(
         events=past_events(profile.event_log, profile.alternate_event_log),
         mbus=_slots(profile),
+        load_profile=LoadProfileMemory(ANCHOR),
         quality=past_quality(),
         outages=list(OLD_OUTAGES),
         errors=ERRORS,
@@ -93,6 +120,7 @@ def new_state(profile: Profile, time: datetime) -> MeterState:
     return MeterState(
         events=EventLogs(profile.event_log, profile.alternate_event_log),
         mbus=_slots(profile),
+        load_profile=LoadProfileMemory(int(time.timestamp())),
         started=int(time.timestamp()),
     )
 

@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from .alarms import ALARMS, Bit, Disconnect, alarm_bit
-from .catalogue import PROFILES
+from .catalogue import EVERY_PROFILE
 from .events import NO_USER, Event
+from .load_profile.data_set import MAPPED_IDS, DataSet, mapped_sources
+from .load_profile.handle import LoadProfile
+from .load_profile.history import History
 from .mbus import MbusSlot
+from .meter_clock import ClockStep, MeterClock
 from .profiles import Profile
 from .quality import PHASES, Outage, PowerQuality
 from .registers import ENERGIES, Snapshot, TierOverride
@@ -69,11 +73,49 @@ class World:
         if self._frozen:
             self._frozen += timedelta(seconds=seconds)
 
+    def set_clock(self, seconds: float, time: datetime | None = None) -> None:
+        """Set the meter's clock forward, or back, now or at a time that it showed.
+
+        From then on ``clock_offset`` has so many seconds more. Setting that attribute
+        instead says that the clock was always wrong.
+        """
+        true = self.time.timestamp()
+        if time is not None:
+            true = self.meter_clock.true_time(time.timestamp())
+        self.state.clock_steps.append(ClockStep(true, seconds))
+        self.clock_offset += seconds
+
+    @property
+    def meter_clock(self) -> MeterClock:
+        """The meter's clock through all times."""
+        return MeterClock(self.clock_offset, tuple(self.state.clock_steps))
+
+    # The past
+
+    @property
+    def history(self) -> History:
+        """What the load profile's tables hold now."""
+        now = self.time.timestamp()
+        return History(self.profile, self._seed, self.state, self.meter_clock, now)
+
+    @property
+    def load_profile(self) -> LoadProfile:
+        """The load profile: what is in it, and what went wrong with it."""
+        return LoadProfile(self.history, self.state.load_profile, self.meter_time)
+
+    def register_truth(self, source: int, time: datetime) -> int:
+        """Return a register at a past time, in register units (0..111, 185...).
+
+        Tariff, outages, presets and the meter's installation are what they were then.
+        """
+        return self.history.snapshot(time.timestamp()).value(source)
+
     # Registers
 
     def snapshot(self) -> Snapshot:
         """Return all registers at the present second."""
-        second, registers = int(self.time.timestamp()), self.state.registers()
+        second = int(self.time.timestamp())
+        registers = self.state.registers(self.meter_clock)
         now = Snapshot(self.profile, self._seed, second, registers)
         if self._snapshot != now:
             self._snapshot = now
@@ -193,7 +235,8 @@ class World:
 
         It appears in ET09, ET81, the event log (power down, power up) and the outage
         registers; one shorter than ``quality.long_outage`` only in ET09's counter of
-        short ones. The load is not changed. ValueError when it ends before it starts.
+        short ones. Meanwhile the energy registers stood still, so that they are lower
+        now; the load profile shows it. ValueError when it ends before it starts.
         """
         if end < start:
             raise ValueError("an outage ends after its start")
@@ -323,12 +366,13 @@ class World:
     def adopt_profile(self, profile: Profile | str) -> None:
         """Give the same meter the firmware and configuration of a profile.
 
-        Raises ValueError for a name that is not one of ``PROFILES``.
+        Raises ValueError for a name that is not one of ``EVERY_PROFILE``.
         """
         if isinstance(profile, str):
-            if profile not in PROFILES:
+            if profile not in EVERY_PROFILE:
                 raise ValueError(f"no profile {profile!r}")
-            profile = PROFILES[profile]
+            profile = EVERY_PROFILE[profile]
+        before = self.profile.used_data_sets
         self.profile = replace(
             profile,
             serial_number=self.profile.serial_number,
@@ -336,6 +380,20 @@ class World:
             time_zone=self.profile.time_zone,
         )
         self.state = changed_state(self.state, self.profile)
+        if self.profile.used_data_sets != before:
+            self.state.load_profile.restart(self.meter_time)
+
+    def configure_load_profile(self, *data_sets: DataSet) -> None:
+        """Give the load profile other data sets, from now on; what it has is lost.
+
+        Raises ValueError for more sets, or mapped ids, than the meter has.
+        """
+        if len(data_sets) > len(self.profile.data_sets):
+            raise ValueError(f"no {len(data_sets)} data sets with this firmware")
+        if len(mapped_sources(data_sets)) > MAPPED_IDS:
+            raise ValueError(f"there are {MAPPED_IDS} mapped ids")
+        self.profile = replace(self.profile, load_profile=data_sets)
+        self.state.load_profile.restart(self.meter_time)
 
     def _when(self, time: datetime | None) -> datetime:
         return self.meter_time if time is None else time.astimezone(UTC)

@@ -2,9 +2,10 @@
 
 from .devices import GAS, HEAT, OLD_WATER, WATER, Consumption, MbusDevice, Medium
 from .slot import MbusSlot, SlotStatus, scheduled_reads, scheduled_total
-from .telegram import Record
+from .telegram import DATA_TYPE_HEADERS, Record
 
 __all__ = [
+    "DATA_TYPE_HEADERS",
     "GAS",
     "HEAT",
     "OLD_WATER",

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+# ET57: data record headers of the data types 1 to 4, the last one in two entries.
+DATA_TYPE_HEADERS = ("0C14", "0C13", "0C06", "8C80407F21")
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

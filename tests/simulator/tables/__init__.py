@@ -11,15 +11,29 @@ from . import (
     events,
     identity,
     interface,
+    load_profile,
     mbus,
     power,
     registers,
     status,
 )
-from .layout import TABLES, Layout, Table, View, Writer, table
+from .layout import (
+    LARGE_TABLES,
+    TABLES,
+    Content,
+    LargeTable,
+    Layout,
+    Table,
+    View,
+    Writer,
+    table,
+)
 
 __all__ = [
+    "LARGE_TABLES",
     "TABLES",
+    "Content",
+    "LargeTable",
     "Layout",
     "Table",
     "View",
@@ -30,6 +44,7 @@ __all__ = [
     "events",
     "identity",
     "interface",
+    "load_profile",
     "mbus",
     "power",
     "registers",

@@ -4,7 +4,7 @@ from ..alarms import status_bytes
 from ..names import EXTENDED
 from ..profiles import Profile
 from .clock import offsets
-from .layout import TABLES, Layout, View, Writer, table
+from .layout import LARGE_TABLES, TABLES, Layout, View, Writer, table
 
 _UTILITY_CRC = 0x5A17
 
@@ -25,6 +25,7 @@ def general_configuration(view: View) -> bytes:
     profile = view.profile
     extended = 20 if profile.generation4 else 13
     numbers = [n for n, table in TABLES.items() if profile.since(*table.since)]
+    numbers += [n for n, large in LARGE_TABLES.items() if profile.since(*large.since)]
     basic_set = _table_set([n for n in numbers if n < EXTENDED], 10)
     extended_set = _table_set(
         [n - EXTENDED for n in numbers if n >= EXTENDED], extended
@@ -85,6 +86,7 @@ def system_information(view: View) -> bytes:
         .put(56, "HHH", 16, 100, 230)
         .put(63, "h", zone.off - zone.on)
         .put(65, "BB", 0, 0)
+        .put(71, "B", profile.skipped_status << 3)
         .put(88, "H", 1000)
         .put(90, "B", 4)
         .put(111, "B", 61)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..load_profile.data_set import DataSet
 from ..mbus import scheduled_total
 from ..names import table_id
 from ..profiles import Profile
@@ -61,6 +62,19 @@ def log_dimensions(view: View) -> bytes:
     return layout.add("B", unread).done()
 
 
+def _data_set(data_set: DataSet) -> bytes:
+    """Return the dimensions of a load profile data set as ET42 has them."""
+    size = data_set.interval_size if data_set.blocks else 0
+    return (
+        Layout()
+        .put(0, "IH", data_set.block_size, data_set.blocks)
+        .put(6, "BB", data_set.channels, data_set.interval)
+        .put(8, "BB", size, data_set.compliant << 3)
+        .put(10, "HBB", data_set.intervals, *data_set.start)
+        .done()
+    )
+
+
 @table("ET42")
 def interface_definition(view: View) -> bytes:
     """All dimensions that can change within a firmware, gathered."""
@@ -69,6 +83,7 @@ def interface_definition(view: View) -> bytes:
     demands, coincidents = len(demand.sources), len(demand.coincidents)
     described = logs(profile)
     types = data_types(view)
+    first, *further = profile.data_sets
     flags = bool(demands) | demand.cumulative << 1 | demand.continuous_cumulative << 2
     layout = (
         Layout(_FIXED_SECTION)
@@ -86,17 +101,23 @@ def interface_definition(view: View) -> bytes:
         .put(16, "BBB", profile.tiers, len(demand.present), len(profile.present))
         .put(19, "BB", demand.minutes if demands else 0, 1 if demands else 0)
         .put(21, "H", tier_block_length(profile))
+        .put(23, "14s", _data_set(first))
         .put(37, "BHB", 0b110, profile.event_log, 2)
     )
     for log in described:
         layout.add("BH", log.entries, log.size)
     layout.add(f"{demands}s", bytes(demand.sources))
     layout.add(f"{coincidents}s", bytes(source for source, _ in demand.coincidents))
+    layout.add(f"{first.channels}H", *first.sources)
     layout.add("B", len(types))
     for entry in types:
         layout.add("4s", entry)
     if profile.since(3, 50):
-        layout.add("B", 0)  # no further load profile set
+        layout.add("B", sum(bool(s.blocks) << bit for bit, s in enumerate(further)))
+        for data_set in further:
+            if data_set.blocks:
+                layout.add("14s", _data_set(data_set))
+                layout.add(f"{data_set.channels}H", *data_set.sources)
     if profile.since(3, 70):
         unit = profile.ratios.energy_unit
         alternate = profile.alternate_event_log

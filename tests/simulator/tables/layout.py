@@ -8,6 +8,7 @@ from struct import pack
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from ..load_profile.history import History
 from ..names import table_id
 from ..profiles import Profile
 from ..registers import Snapshot
@@ -100,6 +101,7 @@ class View:
     zone: ZoneInfo
     season: int
     state: MeterState
+    history: History
 
     @property
     def time(self) -> int:
@@ -142,3 +144,37 @@ def table(
         return encode
 
     return enter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LargeTable:
+    """A table of which only those bytes are computed that are asked for; read only."""
+
+    number: int
+    length: Callable[[View], int]
+    read: Callable[[View, int, int], bytes]
+    since: tuple[int, int]
+
+
+LARGE_TABLES: dict[int, LargeTable] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The bytes of a large table at one moment."""
+
+    table: LargeTable
+    view: View
+
+    def __len__(self) -> int:
+        """Return its length."""
+        return self.table.length(self.view)
+
+    def __getitem__(self, part: slice) -> bytes:
+        """Return a part."""
+        start, stop, _ = part.indices(len(self))
+        return self.table.read(self.view, start, stop)
+
+    def __bytes__(self) -> bytes:
+        """Return all of it."""
+        return self[:]

@@ -2,7 +2,13 @@
 
 from datetime import UTC, datetime
 
-from ..mbus import MbusSlot, SlotStatus, scheduled_reads, scheduled_total
+from ..mbus import (
+    DATA_TYPE_HEADERS,
+    MbusSlot,
+    SlotStatus,
+    scheduled_reads,
+    scheduled_total,
+)
 from ..profiles import Profile
 from .layout import Layout, View, Writer, long_time, ring, table
 
@@ -13,8 +19,6 @@ _LOG_ENTRY = 525
 _FIXED = 1 << 1  # ET16.6: the telegram has a fixed structure
 _SUCCESS = 4
 _COLLECTED, _NEW_ALARM, _NO_ANSWER = 1 << 0, 1 << 2, 1 << 4  # ET14: alarms
-# ET57: data record headers of the data types 1 to 4, the last one in two entries.
-_HEADERS = ("0C14", "0C13", "0C06", "8C80407F21")
 
 
 def devices(profile: Profile) -> int:
@@ -130,7 +134,7 @@ def data_types(view: View) -> list[bytes]:
     if not view.state.mbus:
         return []
     entries = []
-    for number, header in enumerate(_HEADERS, 1):
+    for number, header in enumerate(DATA_TYPE_HEADERS, 1):
         rest = bytes.fromhex(header)
         kind = 1 | number << 2
         while rest:

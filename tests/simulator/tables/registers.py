@@ -1,6 +1,7 @@
 """The readings: BT15, BT23, BT28."""
 
-from datetime import UTC, datetime
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from ..profiles import Demand
 from ..registers import Snapshot
@@ -36,17 +37,24 @@ def current_registers(view: View) -> bytes:
             )
             layout.add("i", value)
         if profile.demand:
-            _demand_block(layout, snapshot, profile.demand, tier)
+            _demand_block(layout, snapshot, profile.demand, tier, view.zone)
     return layout.done()
 
 
 def _demand_block(
-    layout: Layout, snapshot: Snapshot, demand: Demand, tier: int | None
+    layout: Layout,
+    snapshot: Snapshot,
+    demand: Demand,
+    tier: int | None,
+    zone: ZoneInfo,
 ) -> None:
-    """Write demand records and coincident values of the totals or of a tier."""
+    """Write demand records and coincident values of the totals or of a tier.
+
+    Their times are local, as the guide says of those in BT24 and BT26.
+    """
     peaks = [snapshot.peak(source, tier) for source in demand.sources]
     for source, peak in zip(demand.sources, peaks, strict=True):
-        time = datetime.fromtimestamp(peak.time, UTC)
+        time = datetime.fromtimestamp(peak.time, zone)
         layout.add("5B", time.year - 2000, *time.timetuple()[1:5])
         cumulative = snapshot.cumulative(source, tier)
         if demand.cumulative:

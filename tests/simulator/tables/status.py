@@ -41,6 +41,7 @@ def meter_status(view: View) -> bytes:
     layout = (
         Layout(length)
         .put(0, "H", compatibility_flags(profile))
+        .put(19, "B", view.history.opted_out)
         .put(44, "B", override.reason if override else 0)
     )
     if profile.since(3, 60):
