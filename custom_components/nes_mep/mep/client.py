@@ -11,6 +11,7 @@ from .errors import (
     MepError,
     MepProtocolError,
     MepResponseError,
+    MepSecurityError,
     MepTimeoutError,
 )
 from .packet import (
@@ -23,7 +24,7 @@ from .packet import (
     response_data,
 )
 from .port import Port
-from .security import Envelope, Security
+from .security import Envelope, Exchange, Security
 from .statistics import LinkStatistics
 
 __all__ = ["LinkStatistics", "MepClient"]
@@ -56,10 +57,11 @@ class MepClient:
     """Reads tables, and recovers from what goes wrong on the way.
 
     One request is asked until it is answered or each rung of the ladder was tried:
-    the same bytes again after silence (the port does that), the next sequence
-    number after a reply that cannot be verified, the meter's own number after
-    "invalid sequence number", the clock after "authentication failure" to learn
-    whether the key still works, and a reopened port.
+    the same bytes again after silence (the port does that), a new session where
+    there are sessions, the next sequence number after a reply that cannot be
+    verified, the meter's own number after "invalid sequence number", the clock after
+    "authentication failure" to learn whether the key still works, and a reopened
+    port. The mode of security never changes.
     """
 
     def __init__(
@@ -75,6 +77,8 @@ class MepClient:
         self._security = security
         self.sequence_jumps = 0
         self._sequence_number = secrets.randbelow(_SEQUENCE_NUMBERS)
+        self._believed_number = self._sequence_number
+        self._starts_anew = False
         self._replied_at = asyncio.get_running_loop().time()
 
     @property
@@ -83,28 +87,26 @@ class MepClient:
         return self._port.answering
 
     @property
+    def announces_changes(self) -> bool:
+        """Whether sequence_jumps tells when the meter may have changed its tables."""
+        return self._security.numbered
+
+    @property
     def reply_capacity(self) -> int:
         """Bytes of table data that fit one reply."""
         return self._security.reply_capacity
 
     async def close(self) -> None:
-        """Close the port for good."""
-        await self._port.close()
+        """End the session, if there is one, and close the port for good."""
+        await self._port.close(self._security.farewell())
 
-    def forget_session(self) -> int:
-        """Drop what is believed about the sequence number, and return it.
+    def forget_session(self) -> None:
+        """Let the next request start anew.
 
-        The next request carries a number out of the blue and so learns the
-        meter's own.
+        It starts a new session, or carries a number out of the blue and so learns the
+        meter's own, which counts as a jump only if it is not the one believed before.
         """
-        believed = self._sequence_number
-        self._sequence_number = secrets.randbelow(_SEQUENCE_NUMBERS)
-        return believed
-
-    def has_jumped_from(self, believed: int) -> bool:
-        """Return whether the meter's number, just learned, was not as believed."""
-        # The request after the refused one was numbered behind the returned number.
-        return not _continues(believed, self._sequence_number - 1)
+        self._starts_anew = True
 
     async def read(
         self, table: int, offset: int, count: int, *, table_length: int | None = None
@@ -210,8 +212,8 @@ class MepClient:
             # Whether the meter returns its present number or the next one differs
             # between meters; the one after the returned is valid for both.
             self.statistics.sequence_resyncs += 1
-            self.sequence_jumps += not _continues(self._sequence_number, number)
-            self._sequence_number = number
+            self.sequence_jumps += not _continues(self._believed_number, number)
+            self._sequence_number = self._believed_number = number
         raise refusal(request, ResponseCode.INVALID_SEQUENCE)
 
     async def _ask_for_genuine_reply(self, packet: bytes) -> bytes:
@@ -221,7 +223,9 @@ class MepClient:
         await self._port.open()
         while True:
             try:
-                return await self._port.exchange(lambda: self._seal(packet))
+                return await self._port.converse(
+                    lambda exchange: self._exchange(exchange, packet)
+                )
             except MepProtocolError:
                 corrupted += 1
                 if corrupted == _CORRUPTED_LIMIT:
@@ -232,16 +236,61 @@ class MepClient:
                     raise
                 reopened = True
                 self._replied_at += silence
-                await self._port.reopen()
+                await self._reopen()
             except MepConnectionError:
                 if reopened:
                     raise
                 reopened = True
-                await self._port.reopen()
+                await self._reopen()
+
+    async def _reopen(self) -> None:
+        """Open the port anew; what was agreed with the meter may be lost."""
+        self._security.forget()
+        await self._port.reopen()
+
+    async def _exchange(self, exchange: Exchange, packet: bytes) -> bytes:
+        """Return the packet of a genuine reply, in a new session where one is needed.
+
+        A session does not survive a request without a genuine reply. Where there are
+        sessions, the request is then asked in a new one, as often as the port would
+        repeat it where there are none.
+        """
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                if self._starts_anew:
+                    self._security.forget()
+                if not self._security.established:
+                    await self._establish(exchange)
+                return await exchange(self._seal(packet))
+            except (MepTimeoutError, MepProtocolError, MepSecurityError) as err:
+                if self._security.established:
+                    raise
+                _LOGGER.debug("There is no session: %s", err)
+                if attempts < self._port.copies:
+                    continue
+                if isinstance(err, MepProtocolError):
+                    raise MepSecurityError(f"No secured session holds: {err}") from err
+                raise
+
+    async def _establish(self, exchange: Exchange) -> None:
+        """Start a session, and count it."""
+        try:
+            await self._security.establish(exchange)
+        except MepAuthenticationError:
+            self.statistics.authentication_failures += 1
+            raise
+        self.statistics.tls_handshakes += 1
 
     def _seal(self, packet: bytes) -> Envelope:
         """Wrap a packet with the next sequence number."""
         self._sequence_number = (self._sequence_number + 1) % _SEQUENCE_NUMBERS
+        if self._starts_anew:
+            self._starts_anew = False
+            self._sequence_number = secrets.randbelow(_SEQUENCE_NUMBERS)
+        else:
+            self._believed_number = self._sequence_number
         return self._security.seal(packet, self._sequence_number)
 
 

@@ -21,6 +21,10 @@ class MepSecurityError(MepError):
     """The secured session cannot be established or was broken."""
 
 
+class MepUnsupportedSecurityError(MepSecurityError):
+    """The meter refuses to begin a secured session; it may not know this mode."""
+
+
 class MepProtocolError(MepError):
     """What arrives cannot be verified or does not fit what was asked."""
 

@@ -1,11 +1,34 @@
 """The MEP key, as grid companies hand it out."""
 
+from enum import IntEnum
+from typing import override
+
 from .digest import KEY_LENGTH
 
 _LONGEST_KEY = 20
 
 
-def parse_key(text: str) -> bytes:
+class KeyKind(IntEnum):
+    """Which of a meter's keys it is; TLS tells the meter by this number."""
+
+    BASIC = 0
+    ADVANCED = 1
+
+
+class MepKey(bytes):
+    """The bytes of a key, hidden wherever objects are shown for inspection."""
+
+    __slots__ = ()
+
+    @override
+    def __repr__(self) -> str:
+        """Show what it is, and nothing of it."""
+        return f"<{type(self).__name__} of {len(self)} bytes>"
+
+    __str__ = __repr__
+
+
+def parse_key(text: str) -> MepKey:
     """Return the 16 bytes of a key that a person entered.
 
     Accepted are 16 to 20 printable ASCII characters, of which the first 16 count
@@ -16,7 +39,7 @@ def parse_key(text: str) -> bytes:
     digits = text.removeprefix("0x").removeprefix("0X")
     if len(digits) in (2 * KEY_LENGTH, 2 * _LONGEST_KEY):
         try:
-            return bytes.fromhex(digits)[:KEY_LENGTH]
+            return MepKey(bytes.fromhex(digits)[:KEY_LENGTH])
         except ValueError:
             raise ValueError(
                 "A key this long must consist of hex digits only"
@@ -28,4 +51,4 @@ def parse_key(text: str) -> bytes:
         )
     if not (text.isascii() and text.isprintable()):
         raise ValueError("A key consists of printable ASCII characters")
-    return text.encode("ascii")[:KEY_LENGTH]
+    return MepKey(text.encode("ascii")[:KEY_LENGTH])

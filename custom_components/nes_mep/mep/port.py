@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 import logging
 from typing import override
@@ -10,9 +11,9 @@ from urllib.parse import urlsplit
 
 import serialx
 
-from .errors import MepConnectionError, MepProtocolError, MepTimeoutError
+from .errors import MepConnectionError, MepError, MepProtocolError, MepTimeoutError
 from .framing import LONGEST_MESSAGE, Framer
-from .security import Envelope
+from .security import Envelope, Exchange
 from .statistics import LinkStatistics
 
 _LOGGER = logging.getLogger(__name__)
@@ -61,9 +62,15 @@ class _Line(asyncio.Protocol):
         self.messages: deque[bytes] = deque()
         self.last_byte_at = 0.0
         self.lost = False
+        self.abandoned = False
         self.news = asyncio.Event()
         self._statistics = statistics
         self._time = asyncio.get_running_loop().time
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing more can be exchanged."""
+        return self.lost or self.abandoned
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -85,7 +92,7 @@ class _Line(asyncio.Protocol):
 class Port:
     """A serial port, or a serialx URL, with a meter at its other end.
 
-    Exchanges are served one at a time in the order in which they were asked for.
+    Whoever wants to exchange messages has a turn, in the order of asking.
     """
 
     def __init__(
@@ -140,48 +147,64 @@ class Port:
             await self._close()
             await self._open()
 
-    async def close(self) -> None:
-        """Close the port for good; an exchange that is under way fails."""
+    async def close(self, farewell: Envelope | None = None) -> None:
+        """Close the port for good; an exchange that is under way fails.
+
+        A farewell is sent before, once, whether or not the meter answers it.
+        """
         self._closed = True
         if self._line:
-            self._line.lost = True
+            self._line.abandoned = True
             self._line.news.set()
         async with self._turn:
+            if farewell and self._line:
+                self._line.abandoned = False
+                with suppress(MepError):
+                    await self._exchange(farewell)
             await self._close()
 
-    async def exchange(self, seal: Callable[[], Envelope]) -> bytes:
-        """Send a request and return the packet of the genuine reply to it.
+    @property
+    def copies(self) -> int:
+        """How often a request is sent until its silence is believed."""
+        return _COPIES if self.answering else _FIRST_COPIES
 
-        seal is called once, when it is this exchange's turn. A request that is not
-        answered is sent again as it is. Raises MepTimeoutError after silence,
-        MepProtocolError when something arrived that does not answer the request,
-        and MepConnectionError when the port is lost or not open.
+    async def converse[T](self, talk: Callable[[Exchange], Awaitable[T]]) -> T:
+        """Return what a talk returns that has the line for itself, in its turn.
+
+        The exchange that it is given sends a request and returns the packet of the
+        genuine reply; a request that is not answered is sent again if it is
+        repeatable. It raises MepTimeoutError after silence, MepProtocolError when
+        something arrived that does not answer the request, MepSecurityError when the
+        answer ends the session, and MepConnectionError when the port is lost or not
+        open.
         """
         async with self._turn:
-            line = self._line
-            if line is None or line.lost:
-                raise self._lost()
-            line.framer.reset()
-            line.messages.clear()
-            envelope = seal()
-            frame = len(envelope.message).to_bytes(2) + envelope.message
-            copies = _COPIES if self.answering else _FIRST_COPIES
-            for copy in range(copies):
-                self._statistics.resent += copy > 0
-                sent_at = self._send(line, frame)
-                packet = await self._receive(line, envelope, sent_at)
-                if packet is not None:
-                    self.answering = True
-                    self._statistics.replies += 1
-                    self._statistics.last_reply_time = round(
-                        (line.last_byte_at - sent_at) * 1000, 1
-                    )
-                    return packet
-                self._statistics.timeouts += 1
-            raise MepTimeoutError(
-                f"The meter at {self.name} does not answer: check the wiring and the "
-                "ENABLE pin; while the optical port is read, it is silent too"
-            )
+            return await talk(self._exchange)
+
+    async def _exchange(self, envelope: Envelope) -> bytes:
+        """Send a request and return the packet of the genuine reply to it."""
+        line = self._line
+        if line is None or line.gone:
+            raise self._lost()
+        line.framer.reset()
+        line.messages.clear()
+        frame = len(envelope.message).to_bytes(2) + envelope.message
+        for copy in range(self.copies if envelope.repeatable else 1):
+            self._statistics.resent += copy > 0
+            sent_at = self._send(line, frame)
+            packet = await self._receive(line, envelope, sent_at)
+            if packet is not None:
+                self.answering = True
+                self._statistics.replies += 1
+                self._statistics.last_reply_time = round(
+                    (line.last_byte_at - sent_at) * 1000, 1
+                )
+                return packet
+            self._statistics.timeouts += 1
+        raise MepTimeoutError(
+            f"The meter at {self.name} does not answer: check the wiring and the "
+            "ENABLE pin; while the optical port is read, it is silent too"
+        )
 
     def _send(self, line: _Line, frame: bytes) -> float:
         """Send a frame and return when its last byte leaves."""
@@ -215,8 +238,8 @@ class Port:
                     # The reply to an earlier request, or a damaged one. The wait
                     # goes on: the right one may follow.
                     self._statistics.digest_failures += 1
-                    failure = err
-            if line.lost:
+                    failure = failure or err
+            if line.gone:
                 raise self._lost()
             limit = start_by
             if line.framer.pending:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 class LinkStatistics:
     """Counters of one link since it was opened for the first time.
 
+    tls_handshakes is the number of TLS sessions that were established.
     last_reply_time is the time in milliseconds from sending the newest answered
     request to its verified reply; last_error is the text of the newest error that
     a caller saw.
@@ -21,6 +22,7 @@ class LinkStatistics:
     authentication_failures: int = 0
     alerts: int = 0
     reopens: int = 0
+    tls_handshakes: int = 0
     bytes_sent: int = 0
     bytes_received: int = 0
     last_reply_time: float | None = None

@@ -1,0 +1,18 @@
+"""TLS servers that this project did not write, in memory: what meters are tested by.
+
+``OpenSslServer`` is Python's own OpenSSL, ``MbedTlsServer`` the library that meters
+have in them, from the files that ``scripts/setup mbedtls`` fetches.
+"""
+
+from .mbedtls import MbedTlsServer
+from .openssl import OpenSslServer
+from .server import KeyRefusedError, ServerSettings, TlsServer, TlsServerError
+
+__all__ = [
+    "KeyRefusedError",
+    "MbedTlsServer",
+    "OpenSslServer",
+    "ServerSettings",
+    "TlsServer",
+    "TlsServerError",
+]
