@@ -1,5 +1,6 @@
 """Which registers a meter has, where, and what is shown of them."""
 
+from datetime import datetime
 import struct
 
 import pytest
@@ -9,6 +10,8 @@ from custom_components.nes_mep.mep.registers import (
     RegisterMap,
     locate_registers,
 )
+from custom_components.nes_mep.mep.tables.constants import NO_TRANSFORMERS, Constants
+from custom_components.nes_mep.mep.tables.data import TableData
 from custom_components.nes_mep.mep.tables.dimensions import (
     PresentSelection,
     RegisterSelection,
@@ -38,6 +41,7 @@ def _registers(
     *,
     summations: tuple[int, ...] | None = None,
     values: tuple[int, ...] | None = None,
+    constants: Constants = NO_TRANSFORMERS,
     energy_unit: int = 1,
     firmware_major: int = 3,
 ) -> dict[str, Register]:
@@ -52,6 +56,7 @@ def _registers(
                 present_selection=default_present_selection(actual)
                 if values is None
                 else PresentSelection((), values),
+                constants=constants,
                 energy_unit=energy_unit,
                 firmware_major=firmware_major,
             )
@@ -64,7 +69,7 @@ def test_captured_reply_of_a_meter_in_the_field() -> None:
     shown = {
         key: register.shown(_CAPTURED_BT28[register.offset // 4])
         for key, register in _registers().items()
-        if register.table == 28 and not register.operands
+        if register.table == 28 and register.operands is None
     }
     assert shown["power_import"] == 399
     assert shown["power_export"] == 0
@@ -180,3 +185,162 @@ def test_apparent_energy_is_not_guessed(
         _GEN4, summations=summations, values=(), firmware_major=firmware_major
     )
     assert not any(key.startswith("apparent") for key in registers)
+
+
+_TRANSFORMERS = Constants(applied=True, current_ratio=40, voltage_ratio=100)
+
+
+@pytest.mark.parametrize(
+    ("key", "factor"),
+    [
+        # The meter has multiplied these itself.
+        ("power_import", 1),
+        ("reactive_power_export", 1),
+        ("power_export_l3", 1),
+        ("current_l2", 1),
+        ("energy_import", 1),
+        ("energy_export_tariff_4", 1),
+        # These are as they are behind the transformers.
+        ("voltage_l1", 100),
+        ("average_voltage_l2", 100),
+        ("continuous_voltage_l3", 100),
+        ("apparent_power", 4000),
+        ("reactive_power_q1", 4000),
+        ("average_power_import", 4000),
+        ("average_power_export_l1", 4000),
+        # Ratios do not touch these.
+        ("frequency", 1),
+        ("power_factor_l1", 1),
+        ("phase_angle_sine_l1", 1),
+        ("power_outages", 1),
+    ],
+)
+def test_transformer_ratios_are_applied_once(key: str, factor: int) -> None:
+    """Each kind of register gets the ratios that are not in it yet."""
+    register = _registers(constants=_TRANSFORMERS)[key]
+    assert register.shown(12_000) * register.divisor == 12_000 * factor
+    switched_off = Constants(applied=False, current_ratio=40, voltage_ratio=100)
+    register = _registers(constants=switched_off)[key]
+    assert register.shown(12_000) * register.divisor == 12_000
+
+
+@pytest.mark.parametrize(
+    ("key", "factor"), [("neutral_current", 40), ("average_current_l1", 40)]
+)
+def test_transformer_ratios_of_4x_registers(key: str, factor: int) -> None:
+    """Currents without a multiplied twin get the current ratio alone."""
+    registers = _registers("030e0c0000000000004b", constants=_TRANSFORMERS)
+    assert registers[key].shown(1000) == factor
+
+
+def test_power_before_3_50_gets_the_ratios() -> None:
+    """Where the meter does not list the multiplied value, it is multiplied here."""
+    registers = _registers(
+        "030e0c00000000000003", values=(8, 12, 185), constants=_TRANSFORMERS
+    )
+    assert registers["power_import"].shown(5) == 5 * 4000
+    assert registers["current_l1"].shown(5000) == 5 * 40
+    assert registers["power_import_l1"].shown(5) == 5 * 4000
+
+
+_DEMAND = "7f0e0c0f020401040237"
+
+
+def _demand_registers(
+    demands: tuple[int, ...] = (8, 10),
+    *,
+    maximum: tuple[bool, ...] = (True, True),
+    present: tuple[int, ...] = (88, 89),
+    constants: Constants = NO_TRANSFORMERS,
+) -> dict[str, Register]:
+    actual = decode_register_dimensions(bytes.fromhex(_DEMAND))
+    return dict(
+        locate_registers(
+            RegisterMap(
+                dimensions=actual,
+                selection=RegisterSelection(
+                    summations=default_register_selection(actual).summations,
+                    demands=demands,
+                    maximum=maximum,
+                    coincidents=(10, 20, 8, 20),
+                    coincident_demands=(0, 0, 1, 1),
+                ),
+                present_selection=PresentSelection(
+                    present, default_present_selection(actual).values
+                ),
+                constants=constants,
+                energy_unit=10,
+                firmware_major=3,
+            )
+        )
+    )
+
+
+def test_demands() -> None:
+    """Maxima with their times, cumulative values and coincidents, in each block."""
+    registers = _demand_registers()
+    assert registers["demand_resets"].offset == 0
+    assert registers["demand_resets"].value(TableData("BT23", b"\x07")) == 7
+    expected = {
+        "maximum_demand_power_import_time": 61,
+        "cumulative_demand_power_import": 66,
+        "continuous_cumulative_demand_power_import": 70,
+        "maximum_demand_power_import": 74,
+        "maximum_demand_reactive_power_import": 91,
+        "coincident_reactive_power_import_at_maximum_demand_power_import": 95,
+        "coincident_apparent_power_at_maximum_demand_reactive_power_import": 107,
+        "maximum_demand_power_import_tariff_1": 74 + 110,
+    }
+    assert {key: registers[key].offset for key in expected} == expected
+    assert registers["maximum_demand_power_import"].unit == "W"
+    # Demands are no energies: their unit is the watt whatever energies count in.
+    assert registers["maximum_demand_power_import"].shown(5432) == 5432
+    time = registers["maximum_demand_power_import_time"]
+    at = time.value(TableData("BT23", bytes.fromhex("1a02110f1e"), 61))
+    assert at == datetime(2026, 2, 17, 15, 30)  # noqa: DTZ001
+    assert time.value(TableData("BT23", bytes(5), 61)) is None
+
+
+def test_minimum_demand() -> None:
+    """BT22 says whether a demand is a maximum."""
+    registers = _demand_registers(maximum=(True, False))
+    assert "minimum_demand_reactive_power_import" in registers
+    assert (
+        "coincident_apparent_power_at_minimum_demand_reactive_power_import" in registers
+    )
+
+
+@pytest.mark.parametrize(
+    ("present", "keys"),
+    [
+        (
+            (88, 89),
+            ("present_demand_power_import", "present_demand_reactive_power_import"),
+        ),
+        (
+            (97, 96),
+            ("previous_demand_reactive_power_import", "previous_demand_power_import"),
+        ),
+        ((8, 9), ("present_demand_power_import", "present_demand_power_export")),
+    ],
+)
+def test_present_demands(present: tuple[int, ...], keys: tuple[str, str]) -> None:
+    """BT27 names demands by their number in BT22, or by what they are of."""
+    registers = _demand_registers(present=present)
+    assert [registers[key].offset for key in keys] == [3, 10]
+
+
+def test_demands_of_unknown_sources_are_left_out() -> None:
+    """A demand of something unlisted has no name, nor have its coincidents."""
+    registers = _demand_registers((250, 10), present=(88, 95))
+    assert "maximum_demand_reactive_power_import" in registers
+    assert not any(key.endswith("maximum_demand_power_import") for key in registers)
+    assert not any(key.startswith("present_demand") for key in registers)
+
+
+@pytest.mark.parametrize(("source", "factor"), [(8, 4000), (81, 1)])
+def test_present_demand_gets_the_ratios_once(source: int, factor: int) -> None:
+    """A present demand is as its source is: multiplied already or not."""
+    registers = _demand_registers((source, 10), constants=_TRANSFORMERS)
+    assert registers["present_demand_power_import"].shown(1) == factor
+    assert registers["maximum_demand_power_import"].shown(1) == 1

@@ -15,6 +15,7 @@ from custom_components.nes_mep.mep.tables.constants import (
     decode_energy_unit,
     energy_unit_offset,
 )
+from custom_components.nes_mep.mep.tables.data import TableData
 from custom_components.nes_mep.mep.tables.dimensions import (
     decode_present_selection,
     decode_register_dimensions,
@@ -32,7 +33,6 @@ from custom_components.nes_mep.mep.tables.layout import (
     CurrentLayout,
     PresentLayout,
     Span,
-    decode_registers,
     spans,
 )
 
@@ -122,6 +122,16 @@ def test_current_layout() -> None:
     assert (layout.totals, layout.block_length, layout.length) == (1, 110, 551)
     assert layout.summation(0) == 1
     assert layout.summation(0, tier=2) == 331
+    assert layout.demand(0) == 61
+    assert layout.demand_fields == {
+        "time": 0,
+        "cumulative": 5,
+        "continuous": 9,
+        "demand": 13,
+        "end": 17,
+    }
+    assert layout.coincident(0) == 95
+    assert layout.coincident(3, tier=3) + 4 == layout.length
 
 
 def test_present_layout() -> None:
@@ -131,24 +141,34 @@ def test_present_layout() -> None:
     assert PresentLayout(_DEMAND).value(0) == 8
     timed = decode_register_dimensions(bytes.fromhex("7f0e0c0f020401040237"))
     assert PresentLayout(timed).value(0) == 14
+    assert [PresentLayout(timed).demand(index) for index in (0, 1)] == [3, 10]
+    assert [PresentLayout(_DEMAND).demand(index) for index in (0, 1)] == [0, 4]
+
+
+def test_event_times() -> None:
+    """A time of nothing but zeros did not happen yet; an impossible one is an error."""
+    assert TableData("BT23", bytes(5)).event_time(0) is None
+    with pytest.raises(MepDecodeError, match="BT23 at 0"):
+        TableData("BT23", bytes.fromhex("1a02211120")).event_time(0)
 
 
 def test_registers_of_published_replies() -> None:
     """BT23 and BT28: the published numbers, one of them negative."""
-    data = reply_data("example-bt23-no-demand-totals-reply")
-    values = decode_registers("BT23", data, Span(0, 44), range(0, 44, 4))
-    assert list(values.values()) == [
+    table = TableData("BT23", reply_data("example-bt23-no-demand-totals-reply"))
+    assert [table.int32(offset) for offset in range(0, 44, 4)] == [
         *(12345678, 1234, 98765, 2000, 86412, 3, 12346912, 12344444, 0, 0, 1)
     ]
-    data = reply_data("example-bt28-no-demand-reply")
-    values = decode_registers("BT28", data, Span(0, 64), [28, 60])
-    assert values == {28: 231482, 60: -312}
+    table = TableData("BT28", reply_data("example-bt28-no-demand-reply"))
+    assert (table.int32(28), table.int32(60)) == (231482, -312)
+    table = TableData("BT23", reply_data("example-bt23-demand-record0-reply"), 61)
+    assert table.event_time(61) == datetime(2026, 2, 17, 15, 30)  # noqa: DTZ001
+    assert [table.int32(61 + offset) for offset in (5, 9, 13)] == [120000, 125432, 5432]
 
 
 def test_register_beyond_the_reply() -> None:
     """A register that the reply does not reach is an error, never a guess."""
     with pytest.raises(MepDecodeError, match="BT23 at 12") as caught:
-        decode_registers("BT23", bytes(13), Span(0, 16), [0, 12])
+        TableData("BT23", bytes(13)).int32(12)
     assert (caught.value.table, caught.value.offset, caught.value.length) == (
         *("BT23", 12, 4),
     )
@@ -247,33 +267,30 @@ def test_energy_unit(major: int, tiers: int, offset: int) -> None:
 
 
 @given(
-    offsets=st.sets(st.integers(0, 300).map(lambda number: 4 * number), min_size=1),
-    capacity=st.integers(4, 465),
+    starts=st.sets(st.integers(0, 300).map(lambda number: 5 * number), min_size=1),
+    length=st.integers(1, 5),
+    capacity=st.integers(5, 465),
     gap=st.integers(0, 200),
 )
-def test_spans(offsets: set[int], capacity: int, gap: int) -> None:
+def test_spans(starts: set[int], length: int, capacity: int, gap: int) -> None:
     """Spans hold each register once and whole, and never ask for too much."""
-    found = spans(offsets, capacity, gap)
+    registers = [Span(start, length) for start in starts]
+    found = spans(registers, capacity, gap)
     for span in found:
-        assert 4 <= span.length <= capacity
-        wanted = sorted(
-            offset
-            for offset in offsets
-            if span.offset <= offset < span.offset + span.length
-        )
+        assert length <= span.length <= capacity
+        wanted = sorted(start for start in starts if span.offset <= start < span.end)
         assert wanted[0] == span.offset
-        assert wanted[-1] + 4 == span.offset + span.length
-        assert all(b - a - 4 <= gap for a, b in itertools.pairwise(wanted))
-    assert [span.offset for span in found] == sorted(span.offset for span in found)
-    assert all(a.offset + a.length <= b.offset for a, b in itertools.pairwise(found))
-    for offset in offsets:
+        assert wanted[-1] + length == span.end
+        assert all(b - a - length <= gap for a, b in itertools.pairwise(wanted))
+    assert all(a.end <= b.offset for a, b in itertools.pairwise(found))
+    for register in registers:
         holding = [
             span
             for span in found
-            if span.offset <= offset and offset + 4 <= span.offset + span.length
+            if span.offset <= register.offset and register.end <= span.end
         ]
         assert len(holding) == 1
-    if max(offsets) + 4 - min(offsets) <= min(capacity, gap):
+    if max(starts) + length - min(starts) <= min(capacity, gap):
         assert len(found) == 1
 
 

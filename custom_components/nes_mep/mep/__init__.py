@@ -15,14 +15,23 @@ from .errors import (
     MepResponseError,
     MepSecurityError,
     MepTimeoutError,
+    MepUnsupportedSecurityError,
 )
-from .key import parse_key
+from .key import KeyKind, parse_key
 from .meter import Meter, Readings, ResyncResult
-from .registers import Register
+from .registers import Register, Value
+from .security.modes import SecurityMode
+from .subjects import Subject
 from .tables.clock import UtcClock
+from .tables.events import MeterEvent
+from .tables.mbus import MBusDevice
+from .tables.mbus_telegram import MBusRecord
 
 __all__ = [
+    "KeyKind",
     "LinkStatistics",
+    "MBusDevice",
+    "MBusRecord",
     "MepAuthenticationError",
     "MepConnectionError",
     "MepDecodeError",
@@ -31,11 +40,16 @@ __all__ = [
     "MepResponseError",
     "MepSecurityError",
     "MepTimeoutError",
+    "MepUnsupportedSecurityError",
     "Meter",
+    "MeterEvent",
     "MeterIdentity",
     "Readings",
     "Register",
     "ResyncResult",
+    "SecurityMode",
+    "Subject",
     "UtcClock",
+    "Value",
     "parse_key",
 ]

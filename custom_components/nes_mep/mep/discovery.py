@@ -10,6 +10,8 @@ from .packet import parse_table
 from .registers import RegisterMap
 from .tables.constants import (
     CONSTANTS_LENGTH,
+    NO_TRANSFORMERS,
+    Constants,
     decode_constants,
     decode_energy_unit,
     energy_unit_offset,
@@ -30,6 +32,7 @@ from .tables.identity import (
     decode_serial_number,
     decode_transceiver_id,
 )
+from .tables.logs import LogDimensions, decode_log_dimensions, log_dimensions_length
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -41,6 +44,7 @@ _BT22 = parse_table("BT22")
 _BT27 = parse_table("BT27")
 _ET03 = parse_table("ET03")
 _ET04 = parse_table("ET04")
+_ET36 = parse_table("ET36")
 _ET55 = parse_table("ET55")
 
 _TRANSCEIVER_ID_OFFSET = 4
@@ -98,6 +102,7 @@ async def read_register_map(client: MepClient, identity: MeterIdentity) -> Regis
     dimensions = decode_register_dimensions(
         await client.read(_BT21, 0, DIMENSIONS_LENGTH)
     )
+    constants = await _read_constants(client)
     return RegisterMap(
         dimensions=dimensions,
         selection=await _read_selection(
@@ -116,7 +121,10 @@ async def read_register_map(client: MepClient, identity: MeterIdentity) -> Regis
             decode_present_selection,
             default_present_selection,
         ),
-        energy_unit=await _read_energy_unit(client, identity.firmware_version),
+        constants=constants,
+        energy_unit=await _read_energy_unit(
+            client, constants, identity.firmware_version
+        ),
         firmware_major=identity.firmware_version[0],
     )
 
@@ -125,6 +133,14 @@ async def read_interface_version(client: MepClient) -> int:
     """Read ET04.116, which changes whenever the dimensions do. Raises MepError."""
     version = await client.read(_ET04, _INTERFACE_VERSION_OFFSET, 1)
     return int.from_bytes(version)
+
+
+async def read_log_dimensions(client: MepClient) -> dict[str, LogDimensions]:
+    """Read ET36: the dimensions of the logs, by table name. Raises MepError."""
+    count = int.from_bytes(await client.read(_ET36, 0, 1))
+    return decode_log_dimensions(
+        await client.read(_ET36, 0, log_dimensions_length(count))
+    )
 
 
 async def _read_selection[T](
@@ -145,7 +161,18 @@ async def _read_selection[T](
         return default(dimensions)
 
 
-async def _read_energy_unit(client: MepClient, firmware: tuple[int, int, int]) -> int:
+async def _read_constants(client: MepClient) -> Constants:
+    """Read the transformer ratios, BT15; a meter that refuses it has none."""
+    try:
+        return decode_constants(await client.read(_BT15, 0, CONSTANTS_LENGTH))
+    except MepResponseError as err:
+        _LOGGER.warning("%s. It is taken for a meter without transformers", err)
+        return NO_TRANSFORMERS
+
+
+async def _read_energy_unit(
+    client: MepClient, constants: Constants, firmware: tuple[int, int, int]
+) -> int:
     """Return what a count of an energy register stands for: 1, 10 or 100 Wh.
 
     Only meters with transformers count in other units than 1 Wh.
@@ -155,12 +182,9 @@ async def _read_energy_unit(client: MepClient, firmware: tuple[int, int, int]) -
         if firmware[0] >= _FIRST_METER_MAJOR
         else _MODULE_ENERGY_UNITS_SINCE
     )
-    if firmware < since:
+    if firmware < since or not constants.has_transformers:
         return 1
     try:
-        constants = decode_constants(await client.read(_BT15, 0, CONSTANTS_LENGTH))
-        if not constants.has_transformers:
-            return 1
         maximum_tiers = await client.read(_BT20, _MAXIMUM_TIERS_OFFSET, 1)
         offset = energy_unit_offset(firmware[0], int.from_bytes(maximum_tiers))
         return decode_energy_unit(await client.read(_ET55, offset, 1), offset)

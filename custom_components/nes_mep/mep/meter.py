@@ -1,6 +1,6 @@
 """A meter: what it is, what it has, and its readings."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 import logging
@@ -13,20 +13,31 @@ from .discovery import (
     read_interface_version,
     read_register_map,
 )
-from .errors import MepConnectionError, MepError, MepTimeoutError
+from .errors import MepConnectionError, MepError, MepResponseError, MepTimeoutError
+from .event_log import EventLogs, read_event_logs, read_events
+from .interface_definition import read_energy_limit
+from .key import KeyKind
+from .mbus_reading import read_device_dimensions, read_mbus_devices
 from .packet import ReadRequest, parse_table, table_name
 from .port import DEFAULT_BAUDRATE, Port, Timing
-from .registers import Register, RegisterMap, locate_registers
-from .security.digest import DigestSecurity
+from .registers import Register, RegisterMap, Value, locate_registers
+from .security.modes import SecurityMode, make_security
 from .statistics import LinkStatistics
+from .subjects import SUBJECTS, Reader, Subject
 from .tables.clock import UTC_CLOCK_LENGTH, UtcClock, decode_utc_clock
+from .tables.data import TableData
+from .tables.events import MeterEvent
 from .tables.identity import SYSTEM_LENGTH, SystemInformation, decode_system_information
-from .tables.layout import decode_registers, spans
+from .tables.layout import Span, spans
+from .tables.mbus import DeviceDimensions, MBusDevice
 
 _LOGGER = logging.getLogger(__name__)
 
 _BT52 = parse_table("BT52")
 _ET04 = parse_table("ET04")
+
+_UNREADABLE = -1
+"""Stands for the interface version of a meter that does not tell it."""
 
 _PASSED_OVER = 100
 """Unwanted bytes between two wanted registers that are read along: asking for the
@@ -41,7 +52,7 @@ class Readings:
     from values.
     """
 
-    values: Mapping[str, float]
+    values: Mapping[str, Value]
     errors: Mapping[str, MepError] = field(default_factory=dict)
 
 
@@ -73,6 +84,9 @@ class Meter:
         self._client = client
         self._has_read = False
         self._interface_version: int | None = None
+        self._readers: dict[str, Reader | None] = {}
+        self._event_logs: EventLogs | None = None
+        self._device_dimensions: DeviceDimensions | None = None
         self._locate(register_map)
 
     @classmethod
@@ -83,18 +97,22 @@ class Meter:
         *,
         baudrate: int = DEFAULT_BAUDRATE,
         timing: Timing | None = None,
+        security: SecurityMode = SecurityMode.DIGEST,
+        key_kind: KeyKind = KeyKind.BASIC,
     ) -> Self:
         """Open a port and read what is needed to understand the meter behind it.
 
         url is a device path or a serialx URL, key the 16 bytes of the MEP key, and
-        timing another than the usual time limits.
+        timing another than the usual time limits. security is the one mode that will
+        be used; TLS needs to be told which key it is.
         Raises MepConnectionError when the port does not open, MepTimeoutError when
-        nothing answers, MepAuthenticationError when the meter refuses the key, and
-        every other child of MepError.
+        nothing answers, MepAuthenticationError when the meter refuses the key,
+        MepUnsupportedSecurityError when it begins no TLS session, and every other
+        child of MepError.
         """
         statistics = LinkStatistics()
         port = Port(url, statistics=statistics, baudrate=baudrate, timing=timing)
-        client = MepClient(port, DigestSecurity(key), statistics)
+        client = MepClient(port, make_security(security, key, key_kind), statistics)
         try:
             identity = await read_identity(client)
             register_map = await read_register_map(client, identity)
@@ -129,11 +147,26 @@ class Meter:
         does not keep the others from being read: its error is in the answer.
         Raises the error when nothing at all could be read.
         """
-        await self._learn_again_if_changed()
+        if self._should_check_layout:
+            await self._check_layout()
+        # Where the number jumps meanwhile, registers may have been looked for in their
+        # old places: whatever came of that, values or a refusal, does not count.
+        try:
+            readings = await self._read(keys)
+        except MepResponseError:
+            if not (self._has_jumped and await self._check_layout()):
+                raise
+            return await self._read(keys)
+        if self._has_jumped and await self._check_layout():
+            return await self._read(keys)
+        return readings
+
+    async def _read(self, keys: Collection[str] | None) -> Readings:
+        """Read registers where they are believed to be."""
         chosen = self._registers.keys() if keys is None else keys
         wanted = [self._registers[key] for key in chosen if key in self._registers]
         stored = self._stored(wanted)
-        values: dict[str, float] = {}
+        values: dict[str, Value] = {}
         errors: dict[str, MepError] = {}
         for table in sorted({register.table for register in stored}):
             try:
@@ -149,7 +182,54 @@ class Meter:
         if errors and not values:
             raise next(iter(errors.values()))
         self._has_read = True
-        return Readings(dict(_shown(wanted, values)), errors)
+        return Readings(dict(_with_differences(wanted, values)), errors)
+
+    @property
+    def subjects(self) -> Mapping[str, Subject]:
+        """What can be read beside the registers, at a slower pace."""
+        return SUBJECTS
+
+    async def read_subject(self, name: str) -> Mapping[str, Value] | None:
+        """Return the values of a subject by key, None where the meter lacks it.
+
+        What has not happened yet has no value.
+
+        Raises MepError, and MepResponseError when the meter refuses a table.
+        """
+        if name not in self._readers:
+            self._readers[name] = await SUBJECTS[name].prepare(
+                self._client, self.identity
+            )
+        reader = self._readers[name]
+        return None if reader is None else await reader()
+
+    async def read_events(
+        self, after: int | None = None, count: int | None = None
+    ) -> tuple[MeterEvent, ...]:
+        """Return events of the meter's event logs, newest last.
+
+        Only those after a sequence number, and of these the newest count. Raises
+        MepError, and MepResponseError where the meter has no event log.
+        """
+        if self._event_logs is None:
+            self._event_logs = await read_event_logs(self._client, self.identity)
+        return await read_events(self._client, self._event_logs, after, count)
+
+    async def read_mbus_devices(self) -> tuple[MBusDevice, ...]:
+        """Return the M-Bus meters behind the meter, with their newest readings.
+
+        Raises MepError, and MepResponseError where the meter knows no M-Bus.
+        """
+        if self._device_dimensions is None:
+            self._device_dimensions = await read_device_dimensions(self._client)
+        return await read_mbus_devices(self._client, self._device_dimensions)
+
+    async def read_energy_limit(self) -> float | None:
+        """Return the kWh (kvarh, kVAh) at which energy registers start again at 0.
+
+        None where the meter does not say. Raises MepError.
+        """
+        return await read_energy_limit(self._client, self._register_map)
 
     async def read_clock(self) -> UtcClock:
         """Read the meter's clock, BT52. Raises MepError."""
@@ -182,42 +262,66 @@ class Meter:
         The request carries a number out of the blue, so that the meter tells its
         own. Raises MepError.
         """
-        requests = self.statistics.requests
-        believed = self._client.forget_session()
+        requests, jumps = self.statistics.requests, self._client.sequence_jumps
+        self._client.forget_session()
         clock = await self.read_clock()
         return ResyncResult(
             meter_time=clock.time,
             attempts=self.statistics.requests - requests,
-            sequence_number_changed=self._client.has_jumped_from(believed),
+            sequence_number_changed=self._client.sequence_jumps != jumps,
         )
 
     def _locate(self, register_map: RegisterMap) -> None:
         """Take dimensions and selections as the present ones."""
         self._register_map = register_map
         self._registers = locate_registers(register_map)
+        self._readers.clear()
+        self._event_logs = None
+        self._device_dimensions = None
         self._jumps = self._client.sequence_jumps
 
-    async def _learn_again_if_changed(self) -> None:
-        """Learn the dimensions again when the meter may have changed them.
+    @property
+    def _has_jumped(self) -> bool:
+        """Whether the meter has changed its sequence number by itself."""
+        return self._client.sequence_jumps != self._jumps
+
+    @property
+    def _should_check_layout(self) -> bool:
+        """Whether the interface version must be read before registers are.
+
+        The version to compare with is read after the first readings, which it would
+        only delay; where there are no sequence numbers, it is read every time.
+        """
+        if self._has_jumped or not self._client.announces_changes:
+            return True
+        return self._interface_version is None and self._has_read
+
+    async def _check_layout(self) -> bool:
+        """Learn the layout of the tables again if it may be another; tell if it was.
 
         A meter that raises its interface version (ET04.116) also makes its sequence
-        number jump. The version to compare with is read after the first readings,
-        which it would only delay.
+        number jump. Where the version cannot be read, a jump is reason enough.
+        Raises MepError.
         """
-        jumps = self._client.sequence_jumps
-        jumped = jumps != self._jumps
-        if not jumped and (self._interface_version is not None or not self._has_read):
-            return
-        known = self._interface_version
+        jumps, jumped, known = (
+            self._client.sequence_jumps,
+            self._has_jumped,
+            self._interface_version,
+        )
         try:
-            self._interface_version = await read_interface_version(self._client)
-            if jumped and self._interface_version != known:
-                _LOGGER.debug("Learning the meter's dimensions again")
-                self._locate(await read_register_map(self._client, self.identity))
-            self._jumps = jumps
-        except MepError as err:
-            _LOGGER.debug("Whether the dimensions changed is unknown: %s", err)
-            self._interface_version = known
+            version = await read_interface_version(self._client)
+        except (MepResponseError, MepTimeoutError) as err:
+            _LOGGER.debug("The interface version cannot be read: %s", err)
+            version = _UNREADABLE
+        changed = version != known and (known is not None or jumped)
+        if changed or (jumped and version == _UNREADABLE):
+            _LOGGER.debug("Learning the layout of the meter's tables again")
+            self.identity = await read_identity(self._client)
+            self._locate(await read_register_map(self._client, self.identity))
+            changed = True
+        self._interface_version = version
+        self._jumps = jumps
+        return changed
 
     def _stored(self, wanted: Iterable[Register]) -> list[Register]:
         """Return the registers in tables that are needed to show others."""
@@ -228,27 +332,35 @@ class Meter:
 
     async def _read_registers(
         self, table: int, registers: list[Register]
-    ) -> dict[str, float]:
-        """Read registers of one table and return their shown values by key."""
-        offsets = [register.offset for register in registers]
-        table_length = self._register_map.length(table)
-        raw: dict[int, int] = {}
-        for span in spans(offsets, self._client.reply_capacity, _PASSED_OVER):
+    ) -> dict[str, Value]:
+        """Read registers of one table and return their values by key."""
+        wanted = [Span(register.offset, register.length) for register in registers]
+        values: dict[str, Value] = {}
+        for span in spans(wanted, self._client.reply_capacity, _PASSED_OVER):
             data = await self._client.read(
-                table, span.offset, span.length, table_length=table_length
+                table,
+                span.offset,
+                span.length,
+                table_length=self._register_map.length(table),
             )
-            raw |= decode_registers(table_name(table), data, span, offsets)
-        return {
-            register.key: register.shown(raw[register.offset]) for register in registers
-        }
+            part = TableData(table_name(table), data, span.offset)
+            for register in registers:
+                if span.offset <= register.offset < span.end:
+                    value = register.value(part)
+                    if value is not None:
+                        values[register.key] = value
+        return values
 
 
-def _shown(
-    registers: Iterable[Register], stored: Mapping[str, float]
-) -> Iterable[tuple[str, float]]:
-    """Return key and value of the registers for which everything is known."""
-    for register in registers:
-        operands = register.operands or (register.key,)
-        if all(key in stored for key in operands):
-            first, *others = (stored[key] for key in operands)
-            yield register.key, first - sum(others)
+def _with_differences(
+    wanted: Iterable[Register], stored: Mapping[str, Value]
+) -> Iterator[tuple[str, Value]]:
+    """Return key and value of the wanted registers that are known."""
+    for register in wanted:
+        if register.operands is None:
+            if register.key in stored:
+                yield register.key, stored[register.key]
+            continue
+        first, second = (stored.get(key) for key in register.operands)
+        if isinstance(first, int) and isinstance(second, int):
+            yield register.key, first - second

@@ -1,10 +1,20 @@
-"""The registers that a meter can report: names, sources, units and scale."""
+"""Where a certain meter keeps its registers, and what is shown of them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-import itertools
+from datetime import datetime
+from enum import Enum
 from types import MappingProxyType
 
+from .register_descriptions import (
+    APPARENT_ENERGIES,
+    PRESENT_VALUES,
+    SUMMATIONS,
+    Ratio,
+    RegisterDescription,
+)
+from .tables.constants import Constants
+from .tables.data import TableData
 from .tables.dimensions import PresentSelection, RegisterDimensions, RegisterSelection
 from .tables.layout import (
     CURRENT_REGISTERS,
@@ -13,152 +23,65 @@ from .tables.layout import (
     PresentLayout,
 )
 
+_PRESENT_DEMANDS = range(88, 96)
+_PREVIOUS_DEMANDS = range(96, 104)
+"""Source ids that stand for a demand of BT22, by its number."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterDescription:
-    """A register of BT23 or BT28.
+type Value = float | int | str | bool | datetime
+"""What a register shows; a naive datetime is the meter's local time."""
 
-    sources are the ids (guide, "source ids") under which meters list it, the first
-    that a meter has counts. unit is the shown unit, and a shown value is the
-    register divided by divisor. counts_energy marks registers of BT23 in energy
-    register units (1, 10 or 100 Wh, varh or VAh), tiered those that tiers have too.
-    """
 
-    key: str
-    sources: tuple[int, ...]
-    unit: str | None
-    divisor: int = 1
-    counts_energy: bool = False
-    tiered: bool = False
+class RegisterKind(Enum):
+    """How a register is stored; the value is its length in bytes."""
+
+    NUMBER = 4
+    COUNT = 1
+    TIME = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Register:
     """A register that a certain meter reports, and where.
 
-    A register with operands is not in a table: it is the first of these registers
+    A register with operands is in no table: it is the first of these registers
     minus the second.
     """
 
     key: str
     unit: str | None
     table: int
+    kind: RegisterKind = RegisterKind.NUMBER
     offset: int = 0
     source: int | None = None
     multiplier: int = 1
     divisor: int = 1
-    operands: tuple[str, ...] = ()
+    operands: tuple[str, str] | None = None
+
+    @property
+    def length(self) -> int:
+        """Length in bytes."""
+        return self.kind.value
+
+    def value(self, table: TableData) -> Value | None:
+        """Return the value in the shown unit, None for a time that never was.
+
+        Raises MepDecodeError.
+        """
+        if self.kind is RegisterKind.TIME:
+            return table.event_time(self.offset)
+        if self.kind is RegisterKind.COUNT:
+            return table.uint(self.offset)
+        return self.shown(table.int32(self.offset))
 
     def shown(self, raw: int) -> float:
-        """Return a register's number in the shown unit."""
+        """Return a number of the table in the shown unit."""
         value = raw * self.multiplier
         return value if self.divisor == 1 else value / self.divisor
 
 
-def _energy(key: str, source: int, unit: str) -> RegisterDescription:
-    return RegisterDescription(
-        key=key,
-        sources=(source,),
-        unit=unit,
-        divisor=1000,
-        counts_energy=True,
-        tiered=True,
-    )
-
-
-_CURRENT = (
-    _energy("energy_import", 0, "kWh"),
-    _energy("energy_export", 1, "kWh"),
-    _energy("reactive_energy_import", 2, "kvarh"),
-    _energy("reactive_energy_export", 3, "kvarh"),
-    RegisterDescription(key="power_outage_duration", sources=(4,), unit="s"),
-    RegisterDescription(key="power_outages", sources=(5,), unit=None),
-    _energy("energy_combined", 6, "kWh"),
-    _energy("energy_net", 7, "kWh"),
-    RegisterDescription(key="pulse_input_1", sources=(26,), unit=None),
-    RegisterDescription(key="pulse_input_2", sources=(27,), unit=None),
-    RegisterDescription(key="meter_errors", sources=(28,), unit=None),
-    *(_energy(f"reactive_energy_q{n}", 107 + n, "kvarh") for n in range(1, 5)),
-)
-
-_APPARENT_ENERGY = tuple(
-    _energy(f"apparent_energy_q{n}", 14 + n, "kVAh") for n in range(1, 5)
-)
-"""4.x meters only: no source id exists, so these sources are positions in BT23."""
-
-
-def _phases(
-    key: str, first: int, unit: str | None, divisor: int = 1, *, after_ct: int = 0
-) -> Iterator[RegisterDescription]:
-    """Describe the registers of three phases, whose sources follow each other.
-
-    after_ct is the first source of the same values multiplied by the transformer
-    ratios where these are enabled: right on every meter, so preferred.
-    """
-    for phase in range(3):
-        sources = (after_ct + phase, first + phase) if after_ct else (first + phase,)
-        yield RegisterDescription(
-            key=f"{key}_l{phase + 1}", sources=sources, unit=unit, divisor=divisor
-        )
-
-
-def _quadrants(key: str, first: int, unit: str) -> Iterator[RegisterDescription]:
-    for quadrant in range(4):
-        yield RegisterDescription(
-            key=f"{key}_q{quadrant + 1}", sources=(first + quadrant,), unit=unit
-        )
-
-
-_PRESENT = (
-    RegisterDescription(key="power_import", sources=(81, 8), unit="W"),
-    RegisterDescription(key="power_export", sources=(82, 9), unit="W"),
-    RegisterDescription(key="reactive_power_import", sources=(83, 10), unit="var"),
-    RegisterDescription(key="reactive_power_export", sources=(84, 11), unit="var"),
-    *_phases("current", 12, "A", 1000, after_ct=197),
-    *_phases("voltage", 15, "V", 1000),
-    RegisterDescription(key="power_factor_l1", sources=(18,), unit=None, divisor=1000),
-    RegisterDescription(key="power_factor_l2", sources=(21,), unit=None, divisor=1000),
-    RegisterDescription(key="power_factor_l3", sources=(22,), unit=None, divisor=1000),
-    RegisterDescription(key="frequency", sources=(19,), unit="Hz", divisor=1000),
-    RegisterDescription(key="apparent_power", sources=(20,), unit="VA"),
-    *_phases("phase_angle_sine", 23, None, 1000),
-    *_quadrants("reactive_power", 104, "var"),
-    *_phases("power_import", 185, "W", after_ct=191),
-    *_phases("power_export", 188, "W", after_ct=194),
-    *_phases("continuous_voltage", 202, "V", 1000),
-    *_phases("average_voltage", 205, "V", 1000),
-    RegisterDescription(key="average_power_import", sources=(208,), unit="W"),
-    RegisterDescription(key="average_power_export", sources=(209,), unit="W"),
-    *_phases("average_power_import", 210, "W"),
-    *_phases("average_power_export", 213, "W"),
-    *_quadrants("apparent_power", 216, "VA"),
-    *itertools.chain.from_iterable(
-        _quadrants(f"apparent_power_l{phase}", 216 + 4 * phase, "VA")
-        for phase in (1, 2, 3)
-    ),
-    RegisterDescription(key="neutral_current", sources=(232,), unit="A", divisor=1000),
-    *_phases("average_current", 233, "A", 1000),
-    RegisterDescription(
-        key="voltage_angle_l1_l2", sources=(236,), unit="°", divisor=100
-    ),
-    RegisterDescription(
-        key="voltage_angle_l2_l3", sources=(237,), unit="°", divisor=100
-    ),
-    RegisterDescription(
-        key="voltage_angle_l3_l1", sources=(238,), unit="°", divisor=100
-    ),
-    *_phases("reactive_power_import", 239, "var"),
-    *_phases("reactive_power_export", 242, "var"),
-)
-
-_LISTED_SOURCES = frozenset(
-    source for description in _CURRENT for source in description.sources
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterMap:
-    """What is needed to find the registers of a meter.
+    """What is needed to find and scale the registers of a meter.
 
     energy_unit is what a count of an energy register stands for, in Wh.
     """
@@ -166,6 +89,7 @@ class RegisterMap:
     dimensions: RegisterDimensions
     selection: RegisterSelection
     present_selection: PresentSelection
+    constants: Constants
     energy_unit: int
     firmware_major: int
 
@@ -174,11 +98,28 @@ class RegisterMap:
         layout = CurrentLayout if table == CURRENT_REGISTERS else PresentLayout
         return layout(self.dimensions).length
 
+    @property
+    def tiers(self) -> tuple[int | None, ...]:
+        """The blocks of BT23: None for the totals, then the tiers from 0 on."""
+        return (None, *range(self.dimensions.tiers))
+
+    def multiplier(self, ratio: Ratio) -> int:
+        """Return the transformer ratio that a register without it must get."""
+        current, voltage = self.constants.ratios
+        return {
+            Ratio.NONE: 1,
+            Ratio.CURRENT: current,
+            Ratio.VOLTAGE: voltage,
+            Ratio.POWER: current * voltage,
+        }[ratio]
+
 
 def locate_registers(facts: RegisterMap) -> Mapping[str, Register]:
     """Return the registers that a meter with these dimensions reports, by key."""
-    registers = itertools.chain(_locate_current(facts), _locate_present(facts))
-    located = {register.key: register for register in registers}
+    located: dict[str, Register] = {}
+    for locate in (_summations, _present_values, _demands, _present_demands):
+        for register in locate(facts):
+            located.setdefault(register.key, register)
     if "power_import" in located and "power_export" in located:
         located["power_net"] = Register(
             key="power_net",
@@ -189,62 +130,168 @@ def locate_registers(facts: RegisterMap) -> Mapping[str, Register]:
     return MappingProxyType(located)
 
 
-def _locate_current(facts: RegisterMap) -> Iterator[Register]:
-    """Locate the registers of BT23, in total and per tier."""
-    layout = CurrentLayout(facts.dimensions)
+def _summations(facts: RegisterMap) -> Iterator[Register]:
+    """Locate the summations of BT23, in total and per tier."""
     indexes = _indexes(facts.selection.summations)
-    apparent = {
-        description.sources[0]: description.sources[0]
-        for description in _APPARENT_ENERGY
-    }
-    unlisted = all(
-        source not in _LISTED_SOURCES
-        for source in facts.selection.summations[min(apparent) :]
-    )
-    has_apparent = (
+    for description in SUMMATIONS:
+        if description.source in indexes:
+            yield from _in_blocks(
+                facts, description, indexes[description.source], description.source
+            )
+    if _has_apparent_energies(facts):
+        for description in APPARENT_ENERGIES:
+            yield from _in_blocks(facts, description, description.source, None)
+
+
+def _in_blocks(
+    facts: RegisterMap,
+    description: RegisterDescription,
+    index: int,
+    source: int | None,
+) -> Iterator[Register]:
+    """Locate a summation in the totals and, where they have it, in the tiers."""
+    layout = CurrentLayout(facts.dimensions)
+    for tier in facts.tiers if description.tiered else (None,):
+        yield Register(
+            key=description.key + _tariff(tier),
+            unit=description.unit,
+            table=CURRENT_REGISTERS,
+            offset=layout.summation(index, tier),
+            source=source,
+            multiplier=facts.energy_unit if description.counts_energy else 1,
+            divisor=description.divisor,
+        )
+
+
+def _has_apparent_energies(facts: RegisterMap) -> bool:
+    """Return whether the last four summations of a 4.x meter are unlisted ones."""
+    listed = {description.source for description in SUMMATIONS}
+    positions = [description.source for description in APPARENT_ENERGIES]
+    summations = facts.selection.summations
+    return (
         facts.firmware_major >= 4
-        and len(facts.selection.summations) > max(apparent)
-        and unlisted
+        and len(summations) > max(positions)
+        and listed.isdisjoint(summations[position] for position in positions)
     )
-    for descriptions, positions in (
-        (_CURRENT, indexes),
-        (_APPARENT_ENERGY if has_apparent else (), apparent),
-    ):
-        for description in descriptions:
-            source = description.sources[0]
-            if source not in positions:
-                continue
-            tiers = facts.dimensions.tiers if description.tiered else 0
-            for tier in (None, *range(tiers)):
-                yield Register(
-                    key=description.key
-                    if tier is None
-                    else f"{description.key}_tariff_{tier + 1}",
-                    unit=description.unit,
-                    table=CURRENT_REGISTERS,
-                    offset=layout.summation(positions[source], tier),
-                    source=None if positions is apparent else source,
-                    multiplier=facts.energy_unit if description.counts_energy else 1,
-                    divisor=description.divisor,
-                )
 
 
-def _locate_present(facts: RegisterMap) -> Iterator[Register]:
-    """Locate the registers of BT28."""
+def _present_values(facts: RegisterMap) -> Iterator[Register]:
+    """Locate the present values of BT28.
+
+    The guide multiplies the sources after the ratios only if ratios are enabled, so
+    they are right on every meter that lists them.
+    """
     layout = PresentLayout(facts.dimensions)
     indexes = _indexes(facts.present_selection.values)
-    for description in _PRESENT:
-        source = next((id_ for id_ in description.sources if id_ in indexes), None)
-        if source is None:
+    for description in PRESENT_VALUES:
+        after = description.source_after_ratio
+        source = after if after in indexes else description.source
+        if source not in indexes:
             continue
+        ratio = Ratio.NONE if source == after else description.ratio
         yield Register(
             key=description.key,
             unit=description.unit,
             table=PRESENT_REGISTERS,
             offset=layout.value(indexes[source]),
             source=source,
+            multiplier=facts.multiplier(ratio),
             divisor=description.divisor,
         )
+
+
+def _demands(facts: RegisterMap) -> Iterator[Register]:
+    """Locate the demand and coincident registers of BT23, in total and per tier.
+
+    Transformer ratios are in all values of BT23.
+    """
+    dimensions, selection = facts.dimensions, facts.selection
+    layout = CurrentLayout(dimensions)
+    if dimensions.demand_reset_counter:
+        yield Register(
+            key="demand_resets",
+            unit=None,
+            table=CURRENT_REGISTERS,
+            kind=RegisterKind.COUNT,
+        )
+    names: dict[int, str] = {}
+    for index, source in enumerate(selection.demands):
+        if (description := _BY_SOURCE.get(source)) is None:
+            continue
+        extreme = "maximum" if selection.maximum[index] else "minimum"
+        names[index] = f"{extreme}_demand_{description.key}"
+        fields = layout.demand_fields
+        for tier in facts.tiers:
+            record = layout.demand(index, tier)
+            for field, key, kind in (
+                ("time", f"{names[index]}_time", RegisterKind.TIME),
+                ("cumulative", f"cumulative_demand_{description.key}", None),
+                ("continuous", f"continuous_cumulative_demand_{description.key}", None),
+                ("demand", names[index], None),
+            ):
+                if field in fields:
+                    yield Register(
+                        key=key + _tariff(tier),
+                        unit=None if kind else description.unit,
+                        table=CURRENT_REGISTERS,
+                        kind=kind or RegisterKind.NUMBER,
+                        offset=record + fields[field],
+                        source=source,
+                        divisor=description.divisor,
+                    )
+    for index, source in enumerate(selection.coincidents):
+        demand = selection.coincident_demands[index]
+        if (description := _BY_SOURCE.get(source)) is None or demand not in names:
+            continue
+        for tier in facts.tiers:
+            yield Register(
+                key=f"coincident_{description.key}_at_{names[demand]}{_tariff(tier)}",
+                unit=description.unit,
+                table=CURRENT_REGISTERS,
+                offset=layout.coincident(index, tier),
+                source=source,
+                divisor=description.divisor,
+            )
+
+
+def _present_demands(facts: RegisterMap) -> Iterator[Register]:
+    """Locate the present demands of BT28."""
+    layout = PresentLayout(facts.dimensions)
+    for index, listed in enumerate(facts.present_selection.demands):
+        source, name = listed, "present"
+        for numbers, numbered_name in (
+            (_PRESENT_DEMANDS, "present"),
+            (_PREVIOUS_DEMANDS, "previous"),
+        ):
+            number = listed - numbers.start
+            if listed in numbers and number < len(facts.selection.demands):
+                source, name = facts.selection.demands[number], numbered_name
+        if (description := _BY_SOURCE.get(source)) is None:
+            continue
+        after = source == description.source_after_ratio
+        yield Register(
+            key=f"{name}_demand_{description.key}",
+            unit=description.unit,
+            table=PRESENT_REGISTERS,
+            offset=layout.demand(index),
+            source=listed,
+            multiplier=facts.multiplier(Ratio.NONE if after else description.ratio),
+            divisor=description.divisor,
+        )
+
+
+_BY_SOURCE: Mapping[int, RegisterDescription] = {
+    source: description
+    for description in PRESENT_VALUES
+    for source in (description.source, description.source_after_ratio)
+    if source is not None
+}
+"""What demands and coincident values can be of."""
+
+
+def _tariff(tier: int | None) -> str:
+    """Return the end of a key: tiers are shown from 1 on."""
+    return "" if tier is None else f"_tariff_{tier + 1}"
 
 
 def _indexes(sources: tuple[int, ...]) -> dict[int, int]:

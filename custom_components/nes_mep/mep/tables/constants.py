@@ -14,13 +14,20 @@ _DIRECT = (0, 1)
 class Constants:
     """BT15: the ratios of current and voltage transformers.
 
-    applied says whether the meter multiplies with them. The scale of the ratios is
-    not stated in the guide, so they are for information only.
+    applied says whether the meter applies them to its data. The guide states no
+    scale, so they are whole numbers.
     """
 
     applied: bool
     current_ratio: int
     voltage_ratio: int
+
+    @property
+    def ratios(self) -> tuple[int, int]:
+        """The ratios of current and voltage that values must be multiplied with."""
+        if not self.applied:
+            return 1, 1
+        return max(1, self.current_ratio), max(1, self.voltage_ratio)
 
     @property
     def has_transformers(self) -> bool:
@@ -30,6 +37,9 @@ class Constants:
             or self.current_ratio not in _DIRECT
             or self.voltage_ratio not in _DIRECT
         )
+
+
+NO_TRANSFORMERS = Constants(applied=False, current_ratio=1, voltage_ratio=1)
 
 
 def decode_constants(data: bytes) -> Constants:

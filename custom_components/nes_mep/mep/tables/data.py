@@ -64,6 +64,19 @@ class TableData:
         except ValueError as err:
             raise self.error(offset, 6, f"no date and time: {err}") from err
 
+    def event_time(self, offset: int) -> datetime | None:
+        """Return a STIME_DATE: year - 2000, month, day, hour, minute, as it is.
+
+        Return None where all is zero: what it is the time of did not happen yet.
+        """
+        year, month, day, hour, minute = self.raw(offset, 5)
+        if not (month or day):
+            return None
+        try:
+            return datetime(_CENTURY + year, month, day, hour, minute)  # noqa: DTZ001
+        except ValueError as err:
+            raise self.error(offset, 5, f"no date and time: {err}") from err
+
     def error(self, offset: int, length: int, problem: str) -> MepDecodeError:
         """Return the error for a place in this table."""
         return MepDecodeError(self.name, offset, length, problem)

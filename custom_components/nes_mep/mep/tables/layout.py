@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .data import TableData
 from .dimensions import RegisterDimensions
 
 CURRENT_REGISTERS = 23
@@ -28,15 +27,34 @@ class CurrentLayout:
         return int(self.dimensions.demand_reset_counter)
 
     @property
+    def demand_fields(self) -> dict[str, int]:
+        """Offsets in a demand record of the fields that it has, with its length.
+
+        Of several occurrences, the first ones.
+        """
+        dimensions = self.dimensions
+        fields: dict[str, int] = {}
+        offset = 0
+        for name, present, length in (
+            ("time", dimensions.event_times, 5 * dimensions.occurrences),
+            ("cumulative", dimensions.cumulative_demand, REGISTER_LENGTH),
+            ("continuous", dimensions.continuous_cumulative_demand, REGISTER_LENGTH),
+            ("demand", dimensions.occurrences > 0, 4 * dimensions.occurrences),
+        ):
+            if present:
+                fields[name] = offset
+                offset += length
+        return {**fields, "end": offset}
+
+    @property
     def demand_record_length(self) -> int:
         """Length of a demand record: event times, cumulative values, demands."""
-        dimensions = self.dimensions
-        return (
-            5 * dimensions.occurrences * dimensions.event_times
-            + 4 * dimensions.cumulative_demand
-            + 4 * dimensions.continuous_cumulative_demand
-            + 4 * dimensions.occurrences
-        )
+        return self.demand_fields["end"]
+
+    @property
+    def coincident_length(self) -> int:
+        """Length of a coincident record."""
+        return REGISTER_LENGTH * self.dimensions.occurrences
 
     @property
     def block_length(self) -> int:
@@ -45,7 +63,7 @@ class CurrentLayout:
         return (
             REGISTER_LENGTH * dimensions.summations
             + dimensions.demands * self.demand_record_length
-            + dimensions.coincidents * REGISTER_LENGTH * dimensions.occurrences
+            + dimensions.coincidents * self.coincident_length
         )
 
     @property
@@ -55,8 +73,24 @@ class CurrentLayout:
 
     def summation(self, index: int, tier: int | None = None) -> int:
         """Return the offset of a summation, in total or of a tier (from 0)."""
-        block = 0 if tier is None else tier + 1
-        return self.totals + block * self.block_length + REGISTER_LENGTH * index
+        return self._block(tier) + REGISTER_LENGTH * index
+
+    def demand(self, index: int, tier: int | None = None) -> int:
+        """Return the offset of a demand record."""
+        return (
+            self.summation(self.dimensions.summations, tier)
+            + index * self.demand_record_length
+        )
+
+    def coincident(self, index: int, tier: int | None = None) -> int:
+        """Return the offset of a coincident record."""
+        return (
+            self.demand(self.dimensions.demands, tier) + index * self.coincident_length
+        )
+
+    def _block(self, tier: int | None) -> int:
+        """Return the offset of the block of totals, or of a tier."""
+        return self.totals + self.block_length * (0 if tier is None else tier + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +100,23 @@ class PresentLayout:
     dimensions: RegisterDimensions
 
     @property
+    def demand_record_length(self) -> int:
+        """Length of a present demand: the time remaining, if it is on, and itself."""
+        return REGISTER_LENGTH + 3 * self.dimensions.time_remaining
+
+    @property
     def values(self) -> int:
         """Offset of the first present value."""
-        time_remaining = 3 * self.dimensions.time_remaining
-        return (time_remaining + REGISTER_LENGTH) * self.dimensions.present_demands
+        return self.demand_record_length * self.dimensions.present_demands
 
     @property
     def length(self) -> int:
         """Length of the whole table."""
         return self.value(self.dimensions.present_values)
+
+    def demand(self, index: int) -> int:
+        """Return the offset of a present demand, behind its time remaining."""
+        return (index + 1) * self.demand_record_length - REGISTER_LENGTH
 
     def value(self, index: int) -> int:
         """Return the offset of a present value."""
@@ -88,33 +130,25 @@ class Span:
     offset: int
     length: int
 
+    @property
+    def end(self) -> int:
+        """Offset of the first byte behind."""
+        return self.offset + self.length
 
-def spans(offsets: Iterable[int], capacity: int, gap: int) -> list[Span]:
-    """Return the fewest spans that hold the registers at the offsets.
+
+def spans(registers: Iterable[Span], capacity: int, gap: int) -> list[Span]:
+    """Return the fewest spans that hold the registers.
 
     No span is longer than capacity bytes or goes over more than gap bytes that are
     not wanted, and no register lies in two of them.
     """
     found: list[Span] = []
-    for offset in sorted(offsets):
-        end = offset + REGISTER_LENGTH
+    for register in sorted(registers, key=lambda each: each.offset):
         if found:
             last = found[-1]
-            if end - last.offset <= capacity and (
-                offset - last.offset - last.length <= gap
-            ):
-                found[-1] = Span(last.offset, max(last.length, end - last.offset))
+            length = max(last.length, register.end - last.offset)
+            if length <= capacity and register.offset - last.end <= gap:
+                found[-1] = Span(last.offset, length)
                 continue
-        found.append(Span(offset, REGISTER_LENGTH))
+        found.append(register)
     return found
-
-
-def decode_registers(
-    name: str, data: bytes, span: Span, offsets: Iterable[int]
-) -> dict[int, int]:
-    """Return the registers, signed numbers, of a span by their offsets."""
-    table = TableData(name, data, start=span.offset)
-    end = span.offset + span.length
-    return {
-        offset: table.int32(offset) for offset in offsets if span.offset <= offset < end
-    }
