@@ -18,18 +18,29 @@ from .errors import (
     MepUnsupportedSecurityError,
 )
 from .key import KeyKind, parse_key
+from .load_profile import LoadProfileBatch, LoadProfileDownload, LoadProfileInterval
+from .load_profile_channels import LoadProfileChannel
+from .load_profile_sets import LoadProfileSet, best_data_set
 from .meter import Meter, Readings, ResyncResult
 from .registers import Register, Value
 from .security.modes import SecurityMode
 from .subjects import Subject
 from .tables.clock import UtcClock
 from .tables.events import MeterEvent
+from .tables.load_profile_blocks import ChannelStatus, IntervalFlag
 from .tables.mbus import MBusDevice
 from .tables.mbus_telegram import MBusRecord
 
 __all__ = [
+    "ChannelStatus",
+    "IntervalFlag",
     "KeyKind",
     "LinkStatistics",
+    "LoadProfileBatch",
+    "LoadProfileChannel",
+    "LoadProfileDownload",
+    "LoadProfileInterval",
+    "LoadProfileSet",
     "MBusDevice",
     "MBusRecord",
     "MepAuthenticationError",
@@ -51,5 +62,6 @@ __all__ = [
     "Subject",
     "UtcClock",
     "Value",
+    "best_data_set",
     "parse_key",
 ]

@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 from .errors import MepError
+from .history_cli import add_history_arguments, history
 from .key import parse_key
 from .meter import Meter, Readings
 from .packet import parse_request, parse_table
@@ -50,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     watch.add_argument("--interval", type=_seconds, default=10.0, metavar="SECONDS")
     watch.add_argument("--count", type=_positive_int, metavar="N", help="polls")
     commands.add_parser("clock", help="the meter's clock")
+    add_history_arguments(
+        commands.add_parser("history", help="what the load profile has recorded")
+    )
     table = commands.add_parser("table", help="bytes of a table")
     table.add_argument("table", type=_table, metavar="NAME", help="BT23, ET03, 23")
     table.add_argument("--offset", type=_natural_int, default=0, metavar="N")
@@ -167,6 +171,11 @@ async def _clock(arguments: argparse.Namespace) -> None:
         )
 
 
+async def _history(arguments: argparse.Namespace) -> None:
+    async with _opened(arguments) as meter:
+        await history(meter, arguments)
+
+
 async def _read_table(arguments: argparse.Namespace) -> None:
     async with _opened(arguments) as meter:
         data = await meter.read_table(
@@ -193,6 +202,7 @@ _COMMANDS = {
     "read": _read,
     "watch": _watch,
     "clock": _clock,
+    "history": _history,
     "table": _read_table,
     "raw": _raw,
 }
@@ -201,7 +211,7 @@ _COMMANDS = {
 def _print(facts: Mapping[str, Any], *, as_json: bool) -> None:
     """Print facts as one JSON object, or one a line."""
     if as_json:
-        print(json.dumps(facts), flush=True)
+        print(json.dumps(facts, default=_plain), flush=True)
         return
     width = max(map(len, facts))
     for name, value in facts.items():
@@ -210,6 +220,11 @@ def _print(facts: Mapping[str, Any], *, as_json: bool) -> None:
         elif isinstance(value, list | tuple):
             value = ", ".join(map(str, value))
         print(f"{name:{width}}  {value}")
+
+
+def _plain(value: object) -> str:
+    """Return what JSON has no form for: times, in ISO 8601."""
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _print_readings(meter: Meter, readings: Readings, *, as_json: bool) -> None:
@@ -226,7 +241,7 @@ def _print_readings(meter: Meter, readings: Readings, *, as_json: bool) -> None:
         return
     print(f"Meter {meter.identity.serial_number} at {_now()}")
     for key, value in readings.values.items():
-        print(f"  {key:32} {value:>14} {meter.registers[key].unit or ''}")
+        print(f"  {key:32} {value!s:>14} {meter.registers[key].unit or ''}")
     for err in readings.errors.values():
         print(f"  {err}")
 

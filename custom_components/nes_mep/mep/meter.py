@@ -17,6 +17,8 @@ from .errors import MepConnectionError, MepError, MepResponseError, MepTimeoutEr
 from .event_log import EventLogs, read_event_logs, read_events
 from .interface_definition import read_energy_limit
 from .key import KeyKind
+from .load_profile import REQUEST_PERIOD, LoadProfileDownload
+from .load_profile_sets import LoadProfileSet, read_load_profile_sets
 from .mbus_reading import read_device_dimensions, read_mbus_devices
 from .packet import ReadRequest, parse_table, table_name
 from .port import DEFAULT_BAUDRATE, Port, Timing
@@ -230,6 +232,41 @@ class Meter:
         None where the meter does not say. Raises MepError.
         """
         return await read_energy_limit(self._client, self._register_map)
+
+    async def read_load_profile_sets(self) -> tuple[LoadProfileSet, ...]:
+        """Return the data sets of the load profile that the meter uses.
+
+        Raises MepError, and MepResponseError where the meter has no load profile.
+        """
+        return await read_load_profile_sets(self._client, self._register_map)
+
+    def load_profile(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        data_set: int | None = None,
+        period: float = REQUEST_PERIOD,
+    ) -> LoadProfileDownload:
+        """Return a download of recorded intervals, an asynchronous iterator.
+
+        It brings batches, newest first, of the intervals that end after start and
+        not after end (aware; None: no limit), from the data set with that number or
+        from the one that tells most about energy. period is the seconds that a
+        request of the link shall take on average, polls included. Each part is a
+        request of its own, so that a poll waits for one message at most.
+        Raises ValueError for naive times; iterating raises MepError, and going on
+        after that continues where it stopped.
+        """
+        return LoadProfileDownload(
+            self._client,
+            self.identity,
+            self._register_map,
+            start=start,
+            end=end,
+            data_set=data_set,
+            period=period,
+        )
 
     async def read_clock(self) -> UtcClock:
         """Read the meter's clock, BT52. Raises MepError."""
