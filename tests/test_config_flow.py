@@ -18,6 +18,7 @@ from .values import KEY, Clock
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
 OTHER_KEY = "another key, wrong"
+DIGEST = {"security": "digest", "key_kind": "basic"}
 
 
 async def start(hass: HomeAssistant) -> str:
@@ -36,11 +37,11 @@ async def test_user(hass: HomeAssistant, meter: SimulatedMeter, url: str) -> Non
     result = await hass.config_entries.flow.async_configure(
         await start(hass), {"port": url, "key": KEY}
     )
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
 
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["title"] == f"{meter.profile.model} {meter.profile.serial_number}"
-    assert result["data"] == {"port": url, "key": KEY}
+    assert result["data"] == {"port": url, "key": KEY, **DIGEST}
     assert result["options"] == {}
     assert result["result"].unique_id == meter.profile.serial_number
     assert result["result"].state is ConfigEntryState.LOADED
@@ -57,7 +58,7 @@ async def test_user_writes_the_key_in_another_way(
     result = await hass.config_entries.flow.async_configure(
         await start(hass), {"port": url, "key": key}
     )
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
 
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["result"].state is ConfigEntryState.LOADED
@@ -89,11 +90,12 @@ async def test_user_corrects_a_mistake(
     suggested = {
         field.schema: field.description["suggested_value"]
         for field in form["data_schema"].schema
+        if field.description
     }
     assert suggested == right | user_input
 
     result = await hass.config_entries.flow.async_configure(flow_id, right)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -112,7 +114,7 @@ async def test_user_finds_no_meter(
     result = await hass.config_entries.flow.async_configure(
         flow_id, {"port": url, "key": KEY}
     )
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -133,7 +135,7 @@ async def test_user_meets_an_unforeseen_error(
     result = await hass.config_entries.flow.async_configure(
         flow_id, {"port": url, "key": KEY}
     )
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -203,11 +205,11 @@ async def test_reauth(hass: HomeAssistant, meter: SimulatedMeter, path: str) -> 
     result = await hass.config_entries.flow.async_configure(
         flow["flow_id"], {"key": new_key}
     )
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
 
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "reauth_successful"
-    assert entry.data == {"port": path, "key": new_key}
+    assert entry.data == {"port": path, "key": new_key, **DIGEST}
     assert entry.state is ConfigEntryState.LOADED
     assert not unavailable(hass, entry)
 
@@ -246,7 +248,7 @@ async def test_options(hass: HomeAssistant, meter: SimulatedMeter, url: str) -> 
     result = await hass.config_entries.options.async_configure(
         form["flow_id"], {"scan_interval": 30}
     )
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
 
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert entry.options == {"scan_interval": 30}

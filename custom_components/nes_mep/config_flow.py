@@ -1,10 +1,11 @@
-"""The flows: set up a meter, renew its key, and its options."""
+"""The flows: set up a meter, renew its key, change its link, and its options."""
 
 from collections.abc import Mapping
 import logging
 from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
     ConfigEntry,
     ConfigFlow,
     ConfigFlowResult,
@@ -13,10 +14,14 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL, UnitOfTime
 from homeassistant.core import callback
+from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
     SerialPortSelector,
     TextSelector,
     TextSelectorConfig,
@@ -25,6 +30,7 @@ from homeassistant.helpers.selector import (
 
 from .const import (
     CONF_KEY,
+    CONF_SECURITY,
     DEFAULT_SCAN_INTERVAL,
     DOMAIN,
     MAX_SCAN_INTERVAL,
@@ -33,11 +39,14 @@ from .const import (
 from .mep import (
     MepAuthenticationError,
     MepConnectionError,
+    MepError,
+    MepProtocolError,
+    MepSecurityError,
     MepTimeoutError,
-    Meter,
-    MeterIdentity,
+    SecurityMode,
     parse_key,
 )
+from .security import FoundMeter, LinkSecurity, find_meter, is_exposed
 
 if TYPE_CHECKING:
     import probatio as vol
@@ -46,12 +55,57 @@ else:
 
 _LOGGER = logging.getLogger(__name__)
 
+_ADVANCED = "advanced"
+_AUTOMATIC = "automatic"
+
+_SECURITY_MODES = [
+    mode.value for mode in (SecurityMode.TLS, SecurityMode.DIGEST, SecurityMode.RC4)
+]
+
+_ERRORS: dict[type[MepError], str] = {
+    MepConnectionError: "cannot_connect",
+    MepTimeoutError: "no_reply",
+    MepSecurityError: "tls_refused",
+    MepProtocolError: "not_verified",
+}
+
 _KEY_SELECTOR = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
+
+
+def _security_selector(*choices: str) -> SelectSelector:
+    """Return the choice between modes of security, and more."""
+    return SelectSelector(
+        SelectSelectorConfig(
+            options=[*choices, *_SECURITY_MODES],
+            translation_key=CONF_SECURITY,
+            mode=SelectSelectorMode.DROPDOWN,
+        )
+    )
+
 
 USER_SCHEMA = vol.Schema(
     {
         vol.Required(CONF_PORT): SerialPortSelector(),
         vol.Required(CONF_KEY): _KEY_SELECTOR,
+        vol.Optional(_ADVANCED, default={}): section(
+            vol.Schema(
+                {
+                    vol.Optional(CONF_SECURITY, default=_AUTOMATIC): _security_selector(
+                        _AUTOMATIC
+                    )
+                }
+            ),
+            {"collapsed": True},
+        ),
+    }
+)
+
+RECONFIGURE_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_PORT): SerialPortSelector(),
+        vol.Optional(CONF_KEY): _KEY_SELECTOR,
+        # No automatic: the way from TLS to the old mode is taken on purpose.
+        vol.Required(CONF_SECURITY): _security_selector(),
     }
 )
 
@@ -79,6 +133,13 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
     """Asks for port and key, proves both, and learns which meter is there."""
 
     VERSION = 1
+    # Since 2, entries say which mode of security they use; before, it was the digest.
+    MINOR_VERSION = 2
+
+    def __init__(self) -> None:
+        """Start with nothing found."""
+        self._title = ""
+        self._data: dict[str, Any] = {}
 
     @staticmethod
     @callback
@@ -96,19 +157,94 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             # Another entry polls on this port, which cannot be opened twice.
             self._async_abort_entries_match({CONF_PORT: user_input[CONF_PORT]})
-            identity, errors = await _async_identify(
-                user_input[CONF_PORT], user_input[CONF_KEY]
+            choice = user_input[_ADVANCED][CONF_SECURITY]
+            found, errors = await _async_find(
+                user_input[CONF_PORT],
+                user_input[CONF_KEY],
+                None if choice == _AUTOMATIC else SecurityMode(choice),
             )
-            if identity is not None:
+            if found is not None:
+                identity = found.identity
                 await self.async_set_unique_id(identity.serial_number)
                 self._abort_if_unique_id_configured()
-                return self.async_create_entry(
-                    title=f"{identity.model} {identity.serial_number}",
-                    data=user_input,
+                self._title = f"{identity.model} {identity.serial_number}"
+                return await self._async_keep(
+                    user_input[CONF_PORT], user_input[CONF_KEY], found.security
                 )
         return self.async_show_form(
             step_id="user",
             data_schema=self.add_suggested_values_to_schema(USER_SCHEMA, user_input),
+            errors=errors,
+        )
+
+    async def _async_keep(
+        self, port: str, key: str, security: LinkSecurity
+    ) -> ConfigFlowResult:
+        """Keep what was proved to work, after a warning where one is due."""
+        self._data = {CONF_PORT: port, CONF_KEY: key, **security.entry_data}
+        if is_exposed(port, security):
+            if self.source == SOURCE_RECONFIGURE:
+                self._async_go_on(self._get_reconfigure_entry())
+            return await self.async_step_unencrypted()
+        return self._async_finish()
+
+    @callback
+    def _async_go_on(self, entry: ConfigEntry) -> None:
+        """Let the meter of an entry be read as before, while nothing is changed."""
+        self.hass.config_entries.async_schedule_reload(entry.entry_id)
+
+    async def async_step_unencrypted(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Say that the network can see and change the readings, and go on."""
+        if user_input is None:
+            return self.async_show_form(
+                step_id="unencrypted", data_schema=vol.Schema({})
+            )
+        return self._async_finish()
+
+    @callback
+    def _async_finish(self) -> ConfigFlowResult:
+        """Make the entry, or change the one that is reconfigured."""
+        if self.source == SOURCE_RECONFIGURE:
+            return self.async_update_reload_and_abort(
+                self._get_reconfigure_entry(), data_updates=self._data
+            )
+        return self.async_create_entry(title=self._title, data=self._data)
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Change the port, the key or the mode of security of the same meter."""
+        entry = self._get_reconfigure_entry()
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            port = user_input[CONF_PORT]
+            key = user_input.get(CONF_KEY) or entry.data[CONF_KEY]
+            self._async_abort_entries_match({CONF_PORT: port})
+            # A serial port can be opened once only.
+            if entry.state.recoverable:
+                await self.hass.config_entries.async_unload(entry.entry_id)
+            found, errors = await _async_find(
+                port, key, SecurityMode(user_input[CONF_SECURITY])
+            )
+            if found is None or found.identity.serial_number != entry.unique_id:
+                self._async_go_on(entry)
+            if found is not None:
+                await self.async_set_unique_id(found.identity.serial_number)
+                self._abort_if_unique_id_mismatch(reason="wrong_meter")
+                return await self._async_keep(port, key, found.security)
+        return self.async_show_form(
+            step_id="reconfigure",
+            data_schema=self.add_suggested_values_to_schema(
+                RECONFIGURE_SCHEMA,
+                user_input
+                or {
+                    CONF_PORT: entry.data[CONF_PORT],
+                    CONF_SECURITY: LinkSecurity.of_entry(entry.data).mode.value,
+                },
+            ),
+            description_placeholders={"meter": entry.title},
             errors=errors,
         )
 
@@ -121,18 +257,20 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reauth_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for the key, and keep it if the same meter accepts it."""
+        """Ask for the key, and keep it if the same meter accepts it in the same mode."""
         entry = self._get_reauth_entry()
         errors: dict[str, str] = {}
         if user_input is not None:
-            identity, errors = await _async_identify(
-                entry.data[CONF_PORT], user_input[CONF_KEY]
+            found, errors = await _async_find(
+                entry.data[CONF_PORT],
+                user_input[CONF_KEY],
+                LinkSecurity.of_entry(entry.data).mode,
             )
-            if identity is not None:
-                await self.async_set_unique_id(identity.serial_number)
+            if found is not None:
+                await self.async_set_unique_id(found.identity.serial_number)
                 self._abort_if_unique_id_mismatch(reason="wrong_meter")
                 return self.async_update_reload_and_abort(
-                    entry, data_updates=user_input
+                    entry, data_updates=user_input | found.security.entry_data
                 )
         return self.async_show_form(
             step_id="reauth_confirm",
@@ -159,26 +297,24 @@ class NesMepOptionsFlow(OptionsFlowWithReload):
         )
 
 
-async def _async_identify(
-    port: str, key_text: str
-) -> tuple[MeterIdentity | None, dict[str, str]]:
+async def _async_find(
+    port: str, key_text: str, mode: SecurityMode | None
+) -> tuple[FoundMeter | None, dict[str, str]]:
     """Return the meter behind a port, or the errors to show in the form."""
     try:
         key = parse_key(key_text)
     except ValueError:
         return None, {CONF_KEY: "invalid_key_format"}
     try:
-        meter = await Meter.open(port, key)
-    except MepConnectionError:
-        return None, {"base": "cannot_connect"}
-    except MepTimeoutError:
-        return None, {"base": "no_reply"}
+        return await find_meter(port, key, mode), {}
     except MepAuthenticationError:
         return None, {CONF_KEY: "invalid_auth"}
+    except tuple(_ERRORS) as err:
+        return None, {
+            "base": next(
+                text for kind, text in _ERRORS.items() if isinstance(err, kind)
+            )
+        }
     except Exception:
         _LOGGER.exception("Unexpected error while the meter was identified")
         return None, {"base": "unknown"}
-    try:
-        return meter.identity, {}
-    finally:
-        await meter.close()

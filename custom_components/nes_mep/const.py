@@ -5,6 +5,8 @@ from typing import Final
 DOMAIN: Final = "nes_mep"
 
 CONF_KEY: Final = "key"
+CONF_SECURITY: Final = "security"
+CONF_KEY_KIND: Final = "key_kind"
 
 DEFAULT_SCAN_INTERVAL: Final = 10
 """Seconds between two polls."""

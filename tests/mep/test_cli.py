@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from custom_components.nes_mep.mep.__main__ import main
-from tests.simulator import DEFAULT_KEY, Fault, SimulatedMeter
+from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter, serve_tcp
 
 _CLIENT_PARENT = Path(__file__).parents[2] / "custom_components" / "nes_mep"
 _KEY = DEFAULT_KEY.decode()
+_ADVANCED_KEY = "Zq4!mNp8#sKd2@wE"
 
 
 async def _process(*arguments: str) -> tuple[int | None, str, str]:
@@ -132,6 +133,30 @@ async def test_clock(simulated: SimulatedMeter, url: str) -> None:
     answer = await _json("--port", url, "clock")
     assert 85 < answer["drift"] < 95
     assert datetime.fromisoformat(answer["meter_time"]).utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key"),
+    [
+        (("--security", "tls"), _KEY),
+        (("--security", "tls", "--key-kind", "advanced"), _ADVANCED_KEY),
+        (("--security", "rc4"), _KEY),
+        (("--security", "digest"), _ADVANCED_KEY),
+    ],
+)
+async def test_security(arguments: tuple[str, ...], key: str) -> None:
+    """The mode and the key are those that were named."""
+    simulated = SimulatedMeter(
+        PROFILES["gen4"],
+        advanced_key=_ADVANCED_KEY.encode(),
+        paced=False,
+        tls="mbedtls",
+        tls_required="tls" in arguments,
+    )
+    async with serve_tcp(simulated) as url:
+        code, output, errors = await _mep("--port", url, *arguments, "clock", key=key)
+    assert (code, errors) == (0, "")
+    assert "meter_time" in output
 
 
 async def test_table_and_raw(simulated: SimulatedMeter, url: str) -> None:

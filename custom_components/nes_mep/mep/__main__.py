@@ -14,10 +14,11 @@ from typing import Any
 
 from .errors import MepError
 from .history_cli import add_history_arguments, history
-from .key import parse_key
+from .key import KeyKind, parse_key
 from .meter import Meter, Readings
 from .packet import parse_request, parse_table
 from .port import DEFAULT_BAUDRATE
+from .security.modes import SecurityMode
 
 _CLEAR_SCREEN = "\x1b[H\x1b[2J"
 _BYTES_PER_LINE = 16
@@ -38,8 +39,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--key",
         default=os.environ.get("MEP_KEY", ""),
-        help="MEP basic key: 16 to 20 characters, or 32 or 40 hex digits "
+        help="MEP key: 16 to 20 characters, or 32 or 40 hex digits "
         "(default: the environment variable MEP_KEY)",
+    )
+    parser.add_argument(
+        "--security",
+        type=SecurityMode,
+        choices=list(SecurityMode),
+        default=SecurityMode.DIGEST,
+        help="how messages are protected: tls, or the old mode, which is weak "
+        "(default: digest)",
+    )
+    parser.add_argument(
+        "--key-kind",
+        choices=[kind.name.lower() for kind in KeyKind],
+        default=KeyKind.BASIC.name.lower(),
+        help="which key it is; only tls needs to know (default: basic)",
     )
     parser.add_argument("--baudrate", type=_positive_int, default=DEFAULT_BAUDRATE)
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -88,12 +103,21 @@ def _table(text: str) -> int:
         raise argparse.ArgumentTypeError(str(err)) from err
 
 
+async def _open(arguments: argparse.Namespace) -> Meter:
+    """Open the meter that the command line names."""
+    return await Meter.open(
+        arguments.port,
+        parse_key(arguments.key),
+        baudrate=arguments.baudrate,
+        security=arguments.security,
+        key_kind=KeyKind[arguments.key_kind.upper()],
+    )
+
+
 @asynccontextmanager
 async def _opened(arguments: argparse.Namespace) -> AsyncIterator[Meter]:
     """Open the meter that the command line names, and close it in the end."""
-    meter = await Meter.open(
-        arguments.port, parse_key(arguments.key), baudrate=arguments.baudrate
-    )
+    meter = await _open(arguments)
     try:
         yield meter
     finally:
@@ -134,11 +158,7 @@ async def _watch(arguments: argparse.Namespace) -> None:
             failure: MepError | None = None
             try:
                 if meter is None:
-                    meter = await Meter.open(
-                        arguments.port,
-                        parse_key(arguments.key),
-                        baudrate=arguments.baudrate,
-                    )
+                    meter = await _open(arguments)
                 readings = await meter.read()
             except MepError as err:
                 failure = err
