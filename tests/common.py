@@ -1,10 +1,11 @@
 """What the tests of the integration share: entries, polls and states."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -14,12 +15,12 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.nes_mep.const import DOMAIN
 from homeassistant.const import STATE_UNAVAILABLE
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, StateMachine
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from .simulator import SimulatedMeter
-from .values import KEY
+from .simulator import SimulatedMeter, table_name
+from .values import KEY, Stopwatch
 
 
 def make_entry(meter: SimulatedMeter, port: str) -> MockConfigEntry:
@@ -36,8 +37,10 @@ def make_entry(meter: SimulatedMeter, port: str) -> MockConfigEntry:
 async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
     """Add an entry to Home Assistant, set it up and return it."""
     entry.add_to_hass(hass)
+    # Where the simulated meters stand.
+    await hass.config.async_set_time_zone("Europe/Copenhagen")
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     return entry
 
 
@@ -45,6 +48,21 @@ async def poll(hass: HomeAssistant, seconds: float = 11) -> None:
     """Let time pass, by default so much that the meter is polled once."""
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
     await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def pass_time(hass: HomeAssistant, stopwatch: Stopwatch, seconds: float) -> None:
+    """Poll once, so many seconds after the last time."""
+    stopwatch.seconds += seconds
+    await poll(hass)
+
+
+def tables(meter: SimulatedMeter, since: int) -> list[str]:
+    """Return the names of the tables that were asked for, but for the first requests."""
+    return [
+        table_name(request.table)
+        for request in list(meter.requests)[since:]
+        if request.table is not None
+    ]
 
 
 def entity_ids(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, str]:
@@ -57,8 +75,25 @@ def entity_ids(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, str]:
     }
 
 
+async def disable_all_but(
+    hass: HomeAssistant, entry: MockConfigEntry, keys: set[str]
+) -> None:
+    """Let the user disable all entities of an entry but some, and the link problem."""
+    registry = er.async_get(hass)
+    for key, entity_id in entity_ids(hass, entry).items():
+        if key not in keys | {"link_problem"}:
+            registry.async_update_entity(
+                entity_id, disabled_by=er.RegistryEntryDisabler.USER
+            )
+    await hass.async_block_till_done()
+    assert states(hass, entry).keys() == keys | {"link_problem"}
+
+
 def states(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, str]:
-    """Return the states of an entry's enabled entities by key."""
+    """Return the states of an entry's enabled entities by key.
+
+    Keys of M-Bus meters begin with "mbus_".
+    """
     return {
         key: state.state
         for key, entity_id in entity_ids(hass, entry).items()
@@ -81,6 +116,20 @@ def own_log(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
         if record.name.startswith("custom_components.nes_mep")
         and record.levelname != "DEBUG"
     ]
+
+
+@contextmanager
+def written_states() -> Iterator[list[str]]:
+    """Collect the ids of the entities whose state is written, changed or not."""
+    written: list[str] = []
+    write = StateMachine.async_set_internal
+
+    def collect(states: StateMachine, entity_id: str, *args: object) -> None:
+        written.append(entity_id)
+        write(states, entity_id, *args)
+
+    with patch.object(StateMachine, "async_set_internal", collect):
+        yield written
 
 
 @asynccontextmanager

@@ -4,8 +4,9 @@ They do without Home Assistant's test harness, because the tests of the meter cl
 which run without it, are below this folder too. What needs it is in common.py.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from unittest.mock import PropertyMock, patch
 
 import pytest
 
@@ -13,13 +14,21 @@ import pytest
 from custom_components.nes_mep.mep import port
 
 from .simulator import PROFILES, SimulatedMeter, serve_pty, serve_tcp
-from .values import KEY, Clock
+from .values import KEY, Clock, Stopwatch
 
 
 @pytest.fixture
 def clock() -> Clock:
     """Return the clock of the simulated meter, which tests can move."""
     return Clock()
+
+
+@pytest.fixture
+def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
+    """Return what decides when slow tables are due, which tests can move."""
+    stopwatch = Stopwatch()
+    monkeypatch.setattr("custom_components.nes_mep.coordinator.monotonic", stopwatch)
+    return stopwatch
 
 
 @pytest.fixture
@@ -56,3 +65,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOCAL_TIMING", "NETWORK_TIMING"):
         timing = replace(getattr(port, name), reply=0.1, enable_off=0.0)
         monkeypatch.setattr(port, name, timing)
+
+
+@pytest.fixture
+def everything_enabled() -> Iterator[None]:
+    """Enable the entities that are off at first as well."""
+    with patch(
+        "homeassistant.helpers.entity.Entity.entity_registry_enabled_default",
+        PropertyMock(return_value=True),
+    ):
+        yield

@@ -1,16 +1,14 @@
 """Tests of polling: what is asked for, and what happens when something fails."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from unittest.mock import patch
 
 import pytest
 
-from homeassistant.core import HomeAssistant, StateMachine
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
 from .common import (
+    disable_all_but,
     entity_ids,
     make_entry,
     own_log,
@@ -19,6 +17,7 @@ from .common import (
     states,
     times_open,
     unavailable,
+    written_states,
 )
 from .simulator import Fault, SimulatedMeter, serve_tcp
 from .values import KEY, Clock
@@ -33,20 +32,13 @@ PRESENT_VALUES = {
     *(f"{quantity}_l{n}" for quantity in ("voltage", "current") for n in (1, 2, 3)),
 }
 SENSORS = ENERGIES | PRESENT_VALUES
-
-
-@contextmanager
-def written_states() -> Iterator[list[str]]:
-    """Collect the ids of the entities whose state is written, changed or not."""
-    written: list[str] = []
-    write = StateMachine.async_set_internal
-
-    def collect(states: StateMachine, entity_id: str, *args: object) -> None:
-        written.append(entity_id)
-        write(states, entity_id, *args)
-
-    with patch.object(StateMachine, "async_set_internal", collect):
-        yield written
+STATE = {
+    "disconnect_state",
+    *(f"alarm_{name}_error" for name in ("clock", "measurement")),
+    *("alarm_low_battery", "alarm_memory_failure"),
+    *("alarm_neutral_fault", "alarm_phase_loss"),
+}
+EVERYTHING = SENSORS | STATE
 
 
 async def test_meter_goes_silent(
@@ -65,7 +57,7 @@ async def test_meter_goes_silent(
     meter.add_fault(Fault(kind="silence"))
     for _ in range(3):
         await poll(hass)
-        assert unavailable(hass, entry) == SENSORS
+        assert unavailable(hass, entry) == EVERYTHING
         assert states(hass, entry)["link_problem"] == "on"
     ((level, text),) = own_log(caplog)
     assert level == "ERROR"
@@ -93,7 +85,7 @@ async def test_port_is_lost(
         caplog.clear()
     for _ in range(2):
         await poll(hass)
-        assert unavailable(hass, entry) == SENSORS
+        assert unavailable(hass, entry) == EVERYTHING
     ((level, text),) = own_log(caplog)
     assert level == "ERROR"
     assert f"The port of {entry.title} cannot be used: " in text
@@ -158,7 +150,7 @@ async def test_key_is_refused_for_a_moment(
     meter.key = b"not that one now"
     for _ in range(2):
         await poll(hass)
-        assert unavailable(hass, entry) == SENSORS
+        assert unavailable(hass, entry) == EVERYTHING
     meter.key = right
     await poll(hass)
     assert not unavailable(hass, entry)
@@ -223,13 +215,7 @@ async def test_only_tables_in_use_are_read(
     With no sensor enabled the link is watched all the same.
     """
     entry = await set_up(hass, make_entry(meter, url))
-    for key, entity_id in entity_ids(hass, entry).items():
-        if key not in enabled | {"link_problem"}:
-            entity_registry.async_update_entity(
-                entity_id, disabled_by=er.RegistryEntryDisabler.USER
-            )
-    await hass.async_block_till_done()
-    assert states(hass, entry).keys() == enabled | {"link_problem"}
+    await disable_all_but(hass, entry, enabled)
 
     await poll(hass)
     requests = len(meter.requests)

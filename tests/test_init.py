@@ -58,13 +58,13 @@ async def test_unload_reload_remove(
     assert times_open(path) == 2
 
     assert await hass.config_entries.async_reload(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert entry.state is ConfigEntryState.LOADED
     assert times_open(path) == 2
     assert not unavailable(hass, entry)
 
     assert await hass.config_entries.async_unload(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert entry.state is ConfigEntryState.NOT_LOADED
     assert times_open(path) == 1
     assert set(states(hass, entry).values()) == {"unavailable"}
@@ -74,7 +74,7 @@ async def test_unload_reload_remove(
 
     assert await hass.config_entries.async_setup(entry.entry_id)
     assert await hass.config_entries.async_remove(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert times_open(path) == 1
     assert not hass.states.async_all("sensor")
     assert hass.services.has_service(DOMAIN, "resync_clock")

@@ -1,4 +1,4 @@
-"""Tests of the action resync_clock."""
+"""Tests of the actions, mostly of resync_clock."""
 
 from datetime import timedelta
 from typing import Any
@@ -150,12 +150,25 @@ async def test_meter_does_not_answer(
     assert (await resync(hass, config_entry_id=entry.entry_id))["drift"] == 0.0
 
 
-async def test_description(hass: HomeAssistant) -> None:
-    """The action and its fields are described for the editor."""
+@pytest.mark.parametrize(
+    ("action", "fields", "response"),
+    [
+        ("resync_clock", {"device_id", "config_entry_id"}, {"optional": True}),
+        (
+            "read_events",
+            {"device_id", "config_entry_id", "count"},
+            {"optional": False},
+        ),
+    ],
+)
+async def test_description(
+    hass: HomeAssistant, action: str, fields: set[str], response: dict[str, bool]
+) -> None:
+    """The actions and their fields are described for the editor."""
     assert await async_setup_component(hass, DOMAIN, {})
 
-    description = (await async_get_all_descriptions(hass))[DOMAIN]["resync_clock"]
+    description = (await async_get_all_descriptions(hass))[DOMAIN][action]
 
-    assert set(description["fields"]) == {"device_id", "config_entry_id"}
+    assert set(description["fields"]) == fields
     assert all(field["selector"] for field in description["fields"].values())
-    assert description["response"] == {"optional": True}
+    assert description["response"] == response

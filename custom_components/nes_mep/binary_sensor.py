@@ -1,4 +1,4 @@
-"""Binary sensors: how the link to the meter is."""
+"""Binary sensors: how the link to the meter is, and what the meter complains about."""
 
 from typing import override
 
@@ -12,7 +12,9 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import MeterCoordinator, NesMepConfigEntry
-from .entity import NesMepEntity
+from .descriptions import BINARY_SENSORS
+from .entity import NesMepEntity, NesMepValueEntity, async_add_what_is_reported
+from .mep import Value
 
 PARALLEL_UPDATES = 0
 
@@ -30,7 +32,26 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the binary sensors of a meter."""
-    async_add_entities([NesMepLinkProblem(entry.runtime_data, LINK_PROBLEM)])
+    coordinator = entry.runtime_data
+
+    def make(key: str) -> NesMepBinarySensor | None:
+        if (description := BINARY_SENSORS.get(key)) is None:
+            return None
+        return NesMepBinarySensor(coordinator, description)
+
+    async_add_entities([NesMepLinkProblem(coordinator, LINK_PROBLEM)])
+    async_add_what_is_reported(
+        coordinator, async_add_entities, lambda: coordinator.data.reported, make
+    )
+
+
+class NesMepBinarySensor(NesMepValueEntity, BinarySensorEntity):
+    """Something that the meter says is so or is not so."""
+
+    @override
+    def _show(self, value: Value | None) -> None:
+        """Show on or off."""
+        self._attr_is_on = None if value is None else bool(value)
 
 
 class NesMepLinkProblem(NesMepEntity, BinarySensorEntity):

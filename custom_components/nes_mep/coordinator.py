@@ -1,14 +1,16 @@
 """The coordinator of a meter: owns it, polls it, and says how that went."""
 
+import asyncio
 from collections.abc import Mapping, Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 import logging
-from typing import TypedDict, override
+from time import monotonic
+from typing import Final, TypedDict, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL, EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import (
     ConfigEntryAuthFailed,
     ConfigEntryError,
@@ -18,44 +20,88 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .const import CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
+from .issues import async_create_tls_refused, async_delete_tls_refused
 from .mep import (
+    LinkStatistics,
+    MBusDevice,
     MepAuthenticationError,
     MepConnectionError,
     MepError,
+    MepSecurityError,
     MepTimeoutError,
+    MepUnsupportedSecurityError,
     Meter,
+    MeterEvent,
+    Readings,
+    Register,
     ResyncResult,
+    Value,
     parse_key,
 )
+from .mep.packet import parse_table, table_name
+from .mep.tables.identity import (
+    SERIAL_NUMBER_LENGTH,
+    decode_serial_number,
+    decode_transceiver_id,
+)
+from .security import LinkSecurity
+from .slow import SlowReading, SlowReadings
 
 _LOGGER = logging.getLogger(__name__)
+
+_ET03 = parse_table("ET03")
+_ET04 = parse_table("ET04")
 
 # A disturbed line can make the meter refuse a good key for a while, and a reauth
 # flow ends the polling. So a key that worked counts as wrong only after this many
 # polls in a row.
 _REFUSALS_BEFORE_REAUTH = 3
 
+# So does a session that worked, unless the meter says that it begins none.
+_BROKEN_SESSIONS_BEFORE_ISSUE = 3
+
 _TRANSLATION_KEYS: tuple[tuple[type[MepError], str], ...] = (
     (MepConnectionError, "cannot_connect"),
     (MepTimeoutError, "no_reply"),
     (MepAuthenticationError, "invalid_auth"),
+    (MepSecurityError, "tls_refused"),
     (MepError, "not_readable"),
 )
 
 type NesMepConfigEntry = ConfigEntry[MeterCoordinator]
 
 
+LINK: Final = "link"
+"""Context of the entities that show link counters."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MeterData:
-    """What one poll brought.
+    """What the meter told last.
 
-    values are the readings by register key, in the units shown; failed_tables names
-    the tables (as "BT23") that could not be read, whose registers are missing from
-    values. It compares by value, so that a poll without news changes nothing.
+    values are readings by key, in the units shown: None where the meter has none now,
+    missing where it could not be read. failed_tables names the tables (as "BT23") that
+    the last poll could not read. reported are the keys of all that the meter has.
+    mbus_devices are the M-Bus meters by the ids of their devices. statistics are the
+    link counters as long as an entity shows them. It compares by value, so that a poll
+    without news changes nothing.
     """
 
-    values: Mapping[str, float]
+    values: Mapping[str, Value | None]
     failed_tables: frozenset[str]
+    reported: frozenset[str]
+    mbus_devices: Mapping[str, MBusDevice]
+    statistics: LinkStatistics | None = None
+
+
+async def read_serial_number(meter: Meter) -> str:
+    """Read what MeterIdentity.serial_number is when a meter is opened. Raises MepError."""
+    number = decode_serial_number(
+        await meter.read_table(_ET03, 0, SERIAL_NUMBER_LENGTH)
+    )
+    if number:
+        return number
+    return decode_transceiver_id(await meter.read_table(_ET04, 4, 6))
 
 
 class _ErrorText(TypedDict):
@@ -70,11 +116,14 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
     """Polls one meter and feeds its entities.
 
     The meter is open from the first refresh until the entry is unloaded. It mends
-    its link by itself, so it is never opened a second time.
+    its link by itself, so it is never opened a second time. Every poll reads the
+    registers; what changes seldom is read after a poll, in the background, and the
+    meter's port takes the requests of both in turn.
     """
 
     config_entry: NesMepConfigEntry
     meter: Meter
+    slow: SlowReadings
 
     def __init__(
         self,
@@ -98,59 +147,194 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         )
         self._default_registers = default_registers
         self._refusals = 0
+        self._broken_sessions = 0
+        self._verified_sessions = 0
+        self._registers: Mapping[str, Register] = {}
+        self._asked: AbstractSet[str] = frozenset()
+        self._readings = Readings({})
+        self._slow_task: asyncio.Task[None] | None = None
 
     @override
     async def _async_setup(self) -> None:
-        """Open the meter, and make sure that it is the one of this entry."""
+        """Open the meter, and make sure that it is the one of this entry.
+
+        No other mode of security is used than the one the entry was made with.
+        """
         entry = self.config_entry
+        security = LinkSecurity.of_entry(entry.data)
         try:
             self.meter = await Meter.open(
-                entry.data[CONF_PORT], parse_key(entry.data[CONF_KEY])
+                entry.data[CONF_PORT],
+                parse_key(entry.data[CONF_KEY]),
+                security=security.mode,
+                key_kind=security.key_kind,
             )
         except MepAuthenticationError as err:
             raise ConfigEntryAuthFailed(**self._error_text(err)) from err
         except MepError as err:
+            if isinstance(err, MepSecurityError):
+                async_create_tls_refused(self.hass, entry)
             raise UpdateFailed(**self._error_text(err)) from err
+        async_delete_tls_refused(self.hass, entry)
         entry.async_on_unload(self.meter.close)
         entry.async_on_unload(
             self.hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._async_stop)
         )
-        if self.meter.identity.serial_number != entry.unique_id:
-            raise ConfigEntryError(
-                translation_domain=DOMAIN,
-                translation_key="wrong_meter",
-                translation_placeholders={
-                    "meter": entry.title,
-                    "serial_number": self.meter.identity.serial_number,
-                },
-            )
+        # Before the meter is closed, so that nothing is told to fail.
+        entry.async_on_unload(self._async_cancel_slow)
+        self._require_own_meter(self.meter.identity.serial_number)
+        self._verified_sessions = self._sessions
+        self.slow = SlowReadings(self.meter, self.name)
 
     @override
     async def _async_update_data(self) -> MeterData:
         """Read the registers that the enabled entities show."""
+        readings = await self._async_read_registers()
+        if self._registers and self._registers is not self.meter.registers:
+            _LOGGER.debug("%s has other registers than before", self.name)
+            self.slow.learn_again()
+            # Those that are new get their entities together with their first values.
+            readings = await self._async_read_registers()
+        self._registers = self.meter.registers
+        self._log_failed_tables(readings.errors)
+        self._readings = readings
+        self._async_start_slow()
+        return self._async_collect()
+
+    async def _async_read_registers(self) -> Readings:
+        """Read what enabled entities show; the link is watched even if that is nothing.
+
+        Raises UpdateFailed, ConfigEntryAuthFailed or ConfigEntryError, translated.
+        """
+        asked = self._wanted_registers() or self._default_registers
         try:
-            readings = await self.meter.read(
-                self._wanted_registers() & self.meter.registers.keys()
-                # The link is watched even if no sensor is enabled.
-                or self._default_registers
-            )
+            readings = await self.meter.read(asked)
+            await self._async_verify_meter()
         except MepAuthenticationError as err:
             self._refusals += 1
             if self._refusals < _REFUSALS_BEFORE_REAUTH:
                 raise UpdateFailed(**self._error_text(err)) from err
             # The reauth flow proves the new key on the same port.
+            self._async_cancel_slow()
             await self.meter.close()
             raise ConfigEntryAuthFailed(**self._error_text(err)) from err
         except MepError as err:
+            self._async_watch_session(err)
             raise UpdateFailed(**self._error_text(err)) from err
         self._refusals = 0
-        self._log_failed_tables(readings.errors)
-        return MeterData(
-            values=readings.values, failed_tables=frozenset(readings.errors)
+        self._async_watch_session(None)
+        self._asked = asked
+        return readings
+
+    @callback
+    def _async_watch_session(self, err: MepError | None) -> None:
+        """Tell the user when there is no TLS session any more, and when there is."""
+        if isinstance(err, MepSecurityError):
+            self._broken_sessions += 1
+            if (
+                isinstance(err, MepUnsupportedSecurityError)
+                or self._broken_sessions >= _BROKEN_SESSIONS_BEFORE_ISSUE
+            ):
+                async_create_tls_refused(self.hass, self.config_entry)
+        elif err is None and self._broken_sessions:
+            self._broken_sessions = 0
+            async_delete_tls_refused(self.hass, self.config_entry)
+
+    @property
+    def _sessions(self) -> int:
+        """How often the session with the meter began anew."""
+        statistics = self.meter.statistics
+        return (
+            statistics.sequence_resyncs + statistics.reopens + statistics.tls_handshakes
         )
+
+    async def _async_verify_meter(self) -> None:
+        """Make sure that the same meter answers as before, if the session began anew.
+
+        The meter may have been exchanged: readings of another one would appear in the
+        statistics as consumption. Raises MepError, and ConfigEntryError for another.
+        """
+        if (sessions := self._sessions) != self._verified_sessions:
+            self._require_own_meter(await read_serial_number(self.meter))
+            self._verified_sessions = sessions
+
+    def _require_own_meter(self, serial_number: str) -> None:
+        """Raise ConfigEntryError, translated, if that is not the meter of this entry."""
+        if serial_number != self.config_entry.unique_id:
+            raise ConfigEntryError(
+                translation_domain=DOMAIN,
+                translation_key="wrong_meter",
+                translation_placeholders={
+                    "meter": self.config_entry.title,
+                    "serial_number": serial_number,
+                },
+            )
+
+    @callback
+    def _async_start_slow(self) -> None:
+        """Begin to read in the background what is due by now, unless that is going on.
+
+        What falls due before the middle between this poll and the next is read now.
+        """
+        assert self.update_interval is not None
+        if self._slow_task is not None and not self._slow_task.done():
+            return
+        until = monotonic() + self.update_interval.total_seconds() / 2
+        if due := self.slow.due(until, set(self.async_contexts())):
+            self._slow_task = self.config_entry.async_create_background_task(
+                self.hass, self._async_read_slowly(due), f"{self.name} slow readings"
+            )
+
+    async def _async_read_slowly(self, due: list[SlowReading]) -> None:
+        """Read one after the other and hand on what each brings."""
+        for reading in due:
+            may_go_on = await self.slow.read(reading, monotonic())
+            data = self._async_collect()
+            if data != self.data:
+                self.data = data
+                self.async_update_listeners()
+            if not may_go_on:
+                return
+
+    @callback
+    def _async_cancel_slow(self) -> None:
+        """Stop reading in the background."""
+        if self._slow_task is not None:
+            self._slow_task.cancel()
+
+    @callback
+    def _async_collect(self) -> MeterData:
+        """Return what is known now, and remove the entities of what is no more."""
+        readings = self._readings
+        values: dict[str, Value | None] = {
+            key: None
+            for key in (self._asked & self._registers.keys()) - readings.values.keys()
+            if table_name(self._registers[key].table) not in readings.errors
+        }
+        data = MeterData(
+            values={**values, **readings.values, **self.slow.values},
+            failed_tables=frozenset(readings.errors),
+            reported=self.slow.keys | self._registers.keys(),
+            mbus_devices=self.slow.mbus.devices,
+            statistics=replace(self.meter.statistics)
+            if LINK in self.async_contexts()
+            else None,
+        )
+        if self.data and (gone := self.data.reported - data.reported):
+            self.async_remove_entities(gone)
+        return data
+
+    @callback
+    def async_remove_entities(self, keys: AbstractSet[str]) -> None:
+        """Remove the entities with these keys from the registry, and thereby at all."""
+        registry = er.async_get(self.hass)
+        for key, entity in self.async_registered_entities().items():
+            if key in keys:
+                registry.async_remove(entity.entity_id)
 
     async def _async_stop(self, event: Event) -> None:
         """Close the meter when Home Assistant stops, which unloads no entries."""
+        self._async_cancel_slow()
         await self.meter.close()
 
     async def async_resync(self) -> ResyncResult:
@@ -163,25 +347,47 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         except MepError as err:
             raise HomeAssistantError(**self._error_text(err)) from err
 
+    async def async_read_events(self, count: int | None) -> tuple[MeterEvent, ...]:
+        """Return the newest events of the meter's log, as many as count or all.
+
+        Raises HomeAssistantError, translated, when the log cannot be read.
+        """
+        try:
+            return await self.meter.read_events(count=count)
+        except MepError as err:
+            raise HomeAssistantError(**self._error_text(err)) from err
+
     def _wanted_registers(self) -> set[str]:
         """Return the keys of the registers that enabled entities show.
 
-        Every entity that shows a register gives its key as context. Before there
-        are entities, the registry tells which ones will come, and for those that
-        it does not know what they are at first.
+        Every entity that shows a value gives its key as context. Before there are
+        entities for a register, the registry tells whether one will come, and where
+        it does not know it, what is on at first.
         """
-        if wanted := set(self.async_contexts()):
-            return wanted
-        enabled = {
-            entity.unique_id.removeprefix(f"{self.config_entry.unique_id}_"): (
-                not entity.disabled
-            )
+        registers = self.meter.registers.keys()
+        wanted = registers & set(self.async_contexts())
+        if new := registers - self._registers.keys():
+            entities = self.async_registered_entities()
+            wanted |= {
+                key
+                for key in new
+                if (
+                    not entities[key].disabled
+                    if key in entities
+                    else key in self._default_registers
+                )
+            }
+        return wanted
+
+    @callback
+    def async_registered_entities(self) -> dict[str, er.RegistryEntry]:
+        """Return the entities of the meter that the registry knows, by key."""
+        return {
+            entity.unique_id.removeprefix(f"{self.config_entry.unique_id}_"): entity
             for entity in er.async_entries_for_config_entry(
                 er.async_get(self.hass), self.config_entry.entry_id
             )
         }
-        wanted = {key for key, is_enabled in enabled.items() if is_enabled}
-        return wanted | (self._default_registers - enabled.keys())
 
     def _log_failed_tables(self, errors: Mapping[str, MepError]) -> None:
         """Log a table once when it cannot be read and once when that is over."""

@@ -1,11 +1,20 @@
 """The base of the integration's entities."""
 
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import override
+
+from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceInfo
-from homeassistant.helpers.entity import EntityDescription
+from homeassistant.helpers.entity import Entity, EntityDescription
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
+from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
+from .mep import Value
 
 
 class NesMepEntity(CoordinatorEntity[MeterCoordinator]):
@@ -18,10 +27,10 @@ class NesMepEntity(CoordinatorEntity[MeterCoordinator]):
         coordinator: MeterCoordinator,
         description: EntityDescription,
         *,
-        register: str | None = None,
+        context: str | None = None,
     ) -> None:
-        """Make the entity; register is the key of the register that it shows, if any."""
-        super().__init__(coordinator, context=register)
+        """Make the entity; context says to the coordinator what it shows, if anything."""
+        super().__init__(coordinator, context=context)
         self.entity_description = description
         identity = coordinator.meter.identity
         self._attr_unique_id = f"{identity.serial_number}_{description.key}"
@@ -33,3 +42,93 @@ class NesMepEntity(CoordinatorEntity[MeterCoordinator]):
             serial_number=identity.serial_number,
             sw_version=identity.firmware,
         )
+
+
+class NesMepValueEntity(NesMepEntity):
+    """An entity that shows a value: unavailable without one, unknown if it is None."""
+
+    def __init__(
+        self,
+        coordinator: MeterCoordinator,
+        description: EntityDescription,
+        *,
+        context: str | None = None,
+    ) -> None:
+        """Make the entity with what the meter said last."""
+        super().__init__(coordinator, description, context=context or description.key)
+        self._is_available = False
+        self._value: Value | None = None
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Show what the meter said last."""
+        await super().async_added_to_hass()
+        self._take()
+
+    def _look_up(self) -> Value | None:
+        """Return the present value; raises LookupError if there is nothing to show."""
+        return self.coordinator.data.values[self.entity_description.key]
+
+    @abstractmethod
+    def _show(self, value: Value | None) -> None:
+        """Set the attributes of the platform's entity to a value."""
+
+    def _take(self) -> bool:
+        """Take what the coordinator has; return whether that is news."""
+        before = (self._is_available, self._value)
+        self._is_available, self._value = False, None
+        if self.coordinator.last_update_success:
+            try:
+                self._value = self._look_up()
+                self._is_available = True
+            except LookupError:
+                pass
+        self._show(self._value)
+        return (self._is_available, self._value) != before
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the meter was read and reported the value."""
+        return self._is_available
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write the state if the value is another: most values rest most polls."""
+        if self._take():
+            super()._handle_coordinator_update()
+
+
+def with_zone(value: Value | None) -> Value | None:
+    """Return a value as it is, but local times of the meter with the house's zone."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=dt_util.get_default_time_zone())
+    return value
+
+
+@callback
+def async_add_what_is_reported[Key: (str, tuple[str, str])](
+    coordinator: MeterCoordinator,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    reported: Callable[[], Iterable[Key]],
+    make: Callable[[Key], Entity | None],
+) -> None:
+    """Add an entity for each key that the meter reports, now and when one appears.
+
+    make returns the entity of a key, or None if the platform has none for it.
+    """
+    known: set[Key] = set()
+
+    @callback
+    def add() -> None:
+        present = set(reported())
+        entities = [make(key) for key in sorted(present - known)]
+        # What disappears can come back.
+        known.clear()
+        known.update(present)
+        if found := [entity for entity in entities if entity is not None]:
+            async_add_entities(found)
+
+    add()
+    coordinator.config_entry.async_on_unload(coordinator.async_add_listener(add))

@@ -1,111 +1,33 @@
-"""Sensors: one for each register of the meter."""
+"""Sensors: one for each register of the meter, and for more that it tells."""
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import override
 
-from homeassistant.components.sensor import (
-    SensorDeviceClass,
-    SensorEntity,
-    SensorEntityDescription,
-    SensorStateClass,
-)
-from homeassistant.const import (
-    UnitOfElectricCurrent,
-    UnitOfElectricPotential,
-    UnitOfEnergy,
-    UnitOfPower,
-)
+from homeassistant.components.sensor import SensorDeviceClass, SensorEntity
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import MeterCoordinator, NesMepConfigEntry
-from .entity import NesMepEntity
+from .coordinator import LINK, MeterCoordinator, NesMepConfigEntry
+from .descriptions import (
+    ACTIVE_TARIFF,
+    LINK_SENSORS,
+    REGISTER_SENSORS,
+    MeterSensorDescription,
+    describe_sensor,
+)
+from .entity import (
+    NesMepEntity,
+    NesMepValueEntity,
+    async_add_what_is_reported,
+    with_zone,
+)
+from .mbus import async_add_mbus_sensors
+from .mep import Value
 
 PARALLEL_UPDATES = 0
 
-
-def _energy(key: str) -> SensorEntityDescription:
-    """Describe a register of energy."""
-    return SensorEntityDescription(
-        key=key,
-        translation_key=key,
-        device_class=SensorDeviceClass.ENERGY,
-        state_class=SensorStateClass.TOTAL_INCREASING,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=3,
-    )
-
-
-def _power(key: str) -> SensorEntityDescription:
-    """Describe a register of active power."""
-    return SensorEntityDescription(
-        key=key,
-        translation_key=key,
-        device_class=SensorDeviceClass.POWER,
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=UnitOfPower.WATT,
-        suggested_display_precision=0,
-    )
-
-
-def _per_phase(
-    description: SensorEntityDescription,
-) -> Iterator[SensorEntityDescription]:
-    """Describe a register that exists for each phase: key_l1, key_l2, key_l3."""
-    for phase in (1, 2, 3):
-        yield replace(
-            description,
-            key=f"{description.key}_l{phase}",
-            translation_placeholders={"phase": f"L{phase}"},
-        )
-
-
-SENSORS: tuple[SensorEntityDescription, ...] = (
-    _energy("energy_import"),
-    _energy("energy_export"),
-    _power("power_import"),
-    _power("power_export"),
-    _power("power_net"),
-    *_per_phase(
-        SensorEntityDescription(
-            key="voltage",
-            translation_key="voltage",
-            device_class=SensorDeviceClass.VOLTAGE,
-            state_class=SensorStateClass.MEASUREMENT,
-            native_unit_of_measurement=UnitOfElectricPotential.VOLT,
-            suggested_display_precision=1,
-        )
-    ),
-    *_per_phase(
-        SensorEntityDescription(
-            key="current",
-            translation_key="current",
-            device_class=SensorDeviceClass.CURRENT,
-            state_class=SensorStateClass.MEASUREMENT,
-            native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
-            suggested_display_precision=2,
-        )
-    ),
-    *_per_phase(
-        replace(
-            _power("power_import"),
-            translation_key="power_import_phase",
-            entity_registry_enabled_default=False,
-        )
-    ),
-    *_per_phase(
-        replace(
-            _power("power_export"),
-            translation_key="power_export_phase",
-            entity_registry_enabled_default=False,
-        )
-    ),
-)
-
 DEFAULT_REGISTERS = frozenset(
     description.key
-    for description in SENSORS
+    for description in REGISTER_SENSORS.values()
     if description.entity_registry_enabled_default
 )
 """Keys of the registers whose sensors are enabled when a meter is new."""
@@ -116,42 +38,77 @@ async def async_setup_entry(
     entry: NesMepConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add a sensor for each register that the meter reports."""
+    """Add the sensors of a meter and of the M-Bus meters behind it."""
     coordinator = entry.runtime_data
+
+    def make(key: str) -> NesMepSensor | None:
+        if (description := describe_sensor(key)) is None:
+            return None
+        kind = NesMepActiveTariff if key == ACTIVE_TARIFF.key else NesMepSensor
+        return kind(coordinator, description)
+
     async_add_entities(
-        NesMepSensor(coordinator, description)
-        for description in SENSORS
-        if description.key in coordinator.meter.registers
+        NesMepLinkSensor(coordinator, description, counter)
+        for counter, description in LINK_SENSORS.items()
     )
+    async_add_what_is_reported(
+        coordinator, async_add_entities, lambda: coordinator.data.reported, make
+    )
+    async_add_mbus_sensors(coordinator, async_add_entities)
 
 
-class NesMepSensor(NesMepEntity, SensorEntity):
-    """A register of the meter; without a reading it is unavailable."""
+class NesMepSensor(NesMepValueEntity, SensorEntity):
+    """A value of the meter."""
 
-    def __init__(
-        self, coordinator: MeterCoordinator, description: SensorEntityDescription
-    ) -> None:
-        """Make the sensor with what the meter said last."""
-        super().__init__(coordinator, description, register=description.key)
-        self._attr_native_value = self._reading
+    @override
+    def _show(self, value: Value | None) -> None:
+        """Show a value, of states only those that there are."""
+        if self.device_class is SensorDeviceClass.ENUM and value is not None:
+            value = str(value) if str(value) in (self.options or ()) else None
+        self._attr_native_value = with_zone(value)
+
+
+class NesMepActiveTariff(NesMepSensor):
+    """The tariff that counts now, one of as many as the meter has."""
 
     @property
-    def _reading(self) -> float | None:
-        """Return the reading of the last poll, None if there is none."""
-        if not self.coordinator.last_update_success:
-            return None
-        return self.coordinator.data.values.get(self.entity_description.key)
+    @override
+    def options(self) -> list[str]:
+        """Return the numbers of the tariffs that the meter has."""
+        tiers = self.coordinator.meter.register_map.dimensions.tiers
+        return [str(tariff) for tariff in range(1, max(tiers, 1) + 1)]
+
+
+class NesMepLinkSensor(NesMepEntity, SensorEntity):
+    """A counter of the link, known whether or not the meter answers."""
+
+    def __init__(
+        self,
+        coordinator: MeterCoordinator,
+        description: MeterSensorDescription,
+        counter: str,
+    ) -> None:
+        """Make the sensor of a counter of the meter client."""
+        super().__init__(coordinator, description, context=LINK)
+        self._counter = counter
+        self._attr_native_value = self._count
+
+    @property
+    def _count(self) -> float | None:
+        """Return the counter as it is now."""
+        count: float | None = getattr(self.coordinator.meter.statistics, self._counter)
+        return None if count is None else round(count)
 
     @property
     @override
     def available(self) -> bool:
-        """Return whether the last poll brought a reading."""
-        return self._attr_native_value is not None
+        """Return True: the counters tell most when the link is down."""
+        return True
 
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        """Write the state if the reading is another: most registers rest most polls."""
-        if (reading := self._reading) != self._attr_native_value:
-            self._attr_native_value = reading
+        """Write the state if the counter is another."""
+        if (count := self._count) != self._attr_native_value:
+            self._attr_native_value = count
             super()._handle_coordinator_update()

@@ -1,6 +1,7 @@
 """The actions of the integration."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
@@ -18,19 +19,26 @@ from homeassistant.util.json import JsonObjectType
 
 from .const import DOMAIN
 from .coordinator import NesMepConfigEntry
+from .event import event_as_json
 
 if TYPE_CHECKING:
     import probatio as vol
 else:
     import voluptuous as vol
 
+SERVICE_READ_EVENTS: Final = "read_events"
 SERVICE_RESYNC_CLOCK: Final = "resync_clock"
 
-RESYNC_CLOCK_SCHEMA: Final = vol.Schema(
-    {
-        vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string,
-        **cv.ENTITY_SERVICE_FIELDS,
-    }
+ATTR_COUNT: Final = "count"
+
+_TARGET: Final = {
+    vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string,
+    **cv.ENTITY_SERVICE_FIELDS,
+}
+
+RESYNC_CLOCK_SCHEMA: Final = vol.Schema(_TARGET)
+READ_EVENTS_SCHEMA: Final = vol.Schema(
+    {**_TARGET, vol.Optional(ATTR_COUNT): vol.All(vol.Coerce(int), vol.Range(min=1))}
 )
 
 
@@ -44,19 +52,63 @@ def async_setup_services(hass: HomeAssistant) -> None:
         schema=RESYNC_CLOCK_SCHEMA,
         supports_response=SupportsResponse.OPTIONAL,
     )
+    hass.services.async_register(
+        DOMAIN,
+        SERVICE_READ_EVENTS,
+        _async_read_events,
+        schema=READ_EVENTS_SCHEMA,
+        supports_response=SupportsResponse.ONLY,
+    )
 
 
 async def _async_resync_clock(call: ServiceCall) -> ServiceResponse:
     """Read the clock of each meter that is asked for and re-establish its session.
 
-    Answers for one meter with meter_time (ISO 8601, UTC), drift (seconds, meter minus
-    Home Assistant), attempts and sequence_number_changed; for several meters with
-    "meters", which holds such an answer for each config entry id. Meters do not wait
-    for each other; the first error is raised when all have been asked.
+    Answers with meter_time (ISO 8601, UTC), drift (seconds, meter minus Home
+    Assistant), attempts and sequence_number_changed.
+    """
+
+    async def resync(entry: NesMepConfigEntry) -> JsonObjectType:
+        coordinator = entry.runtime_data
+        result = await coordinator.async_resync()
+        drift = result.meter_time - dt_util.utcnow()
+        await coordinator.async_refresh()
+        return {
+            "meter_time": result.meter_time.isoformat(),
+            "drift": round(drift.total_seconds(), 1),
+            "attempts": result.attempts,
+            "sequence_number_changed": result.sequence_number_changed,
+        }
+
+    return await _async_ask(call, resync)
+
+
+async def _async_read_events(call: ServiceCall) -> ServiceResponse:
+    """Read the event logs of each meter that is asked for.
+
+    Answers with events, the newest last: all that the meter keeps, or the newest ones
+    if a count is given.
+    """
+
+    async def read_events(entry: NesMepConfigEntry) -> JsonObjectType:
+        events = await entry.runtime_data.async_read_events(call.data.get(ATTR_COUNT))
+        return {"events": [event_as_json(event) for event in events]}
+
+    return await _async_ask(call, read_events)
+
+
+async def _async_ask(
+    call: ServiceCall, ask: Callable[[NesMepConfigEntry], Awaitable[JsonObjectType]]
+) -> ServiceResponse:
+    """Ask the meters that an action is for, and return what they answer.
+
+    That is the answer of one meter, or for several ones "meters" with the answer for
+    each config entry id. Meters do not wait for each other; the first error is raised
+    when all have been asked.
     """
     entries = await _async_targeted_entries(call)
     outcomes = await asyncio.gather(
-        *(_async_resync(entry) for entry in entries), return_exceptions=True
+        *(ask(entry) for entry in entries), return_exceptions=True
     )
     answers: list[JsonObjectType] = []
     for outcome in outcomes:
@@ -70,20 +122,6 @@ async def _async_resync_clock(call: ServiceCall) -> ServiceResponse:
             entry.entry_id: answer
             for entry, answer in zip(entries, answers, strict=True)
         }
-    }
-
-
-async def _async_resync(entry: NesMepConfigEntry) -> JsonObjectType:
-    """Re-establish the session with one meter and tell what its clock says."""
-    coordinator = entry.runtime_data
-    result = await coordinator.async_resync()
-    drift = result.meter_time - dt_util.utcnow()
-    await coordinator.async_refresh()
-    return {
-        "meter_time": result.meter_time.isoformat(),
-        "drift": round(drift.total_seconds(), 1),
-        "attempts": result.attempts,
-        "sequence_number_changed": result.sequence_number_changed,
     }
 
 

@@ -1,0 +1,49 @@
+"""What the entities are: tables, one module a subject."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from .demand import describe_demand
+from .energy import ENERGY_SENSORS
+from .expand import MeterSensorDescription
+from .link import LINK_SENSORS
+from .power import POWER_SENSORS
+from .state import (
+    ACTIVE_TARIFF,
+    BINARY_SENSORS,
+    CLOCK_SENSORS,
+    OUTAGE_SENSORS,
+    POWER_QUALITY_SENSORS,
+)
+
+__all__ = [
+    "ACTIVE_TARIFF",
+    "BINARY_SENSORS",
+    "LINK_SENSORS",
+    "REGISTER_SENSORS",
+    "SUBJECT_SENSORS",
+    "MeterSensorDescription",
+    "describe_register",
+    "describe_sensor",
+]
+
+REGISTER_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
+    description.key: description for description in (*ENERGY_SENSORS, *POWER_SENSORS)
+}
+"""Sensors of registers by key; demands come on top of them."""
+
+SUBJECT_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
+    description.key: description
+    for description in (*CLOCK_SENSORS, *OUTAGE_SENSORS, *POWER_QUALITY_SENSORS)
+}
+"""Sensors of what is read at a slower pace, by key."""
+
+
+def describe_register(key: str) -> MeterSensorDescription | None:
+    """Describe the sensor of a register, None if it is not a register's key."""
+    return REGISTER_SENSORS.get(key) or describe_demand(key)
+
+
+def describe_sensor(key: str) -> MeterSensorDescription | None:
+    """Describe the sensor of what a meter reports, None if that is no sensor's key."""
+    return SUBJECT_SENSORS.get(key) or describe_register(key)

@@ -1,0 +1,89 @@
+"""From one description to those of all phases, quadrants and tariffs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from homeassistant.components.sensor import SensorEntityDescription
+
+PHASES = (1, 2, 3)
+QUADRANTS = (1, 2, 3, 4)
+TARIFFS = (1, 2, 3, 4, 5, 6, 7, 8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeterSensorDescription(SensorEntityDescription):
+    """A sensor of the meter, off at first unless it says otherwise.
+
+    symbol is the quantity as engineers write it, for names in which there is no room
+    for more. It makes part of entity ids, so letters have to tell symbols apart.
+    """
+
+    entity_registry_enabled_default: bool = False
+    symbol: str = ""
+
+
+def named(
+    template: MeterSensorDescription, key: str, symbol: str = ""
+) -> MeterSensorDescription:
+    """Return a description like the template, with a key that is also its name's."""
+    return replace(template, key=key, translation_key=key, symbol=symbol)
+
+
+def enabled(description: MeterSensorDescription) -> MeterSensorDescription:
+    """Return the description of a sensor that is on at first."""
+    return replace(description, entity_registry_enabled_default=True)
+
+
+def per_phase(
+    description: MeterSensorDescription, *, suffix: str = ""
+) -> Iterator[MeterSensorDescription]:
+    """Describe the same for each phase: key_l1, key_l2, key_l3.
+
+    suffix tells the name apart from that of the sum of the phases, if there is one.
+    """
+    for phase in PHASES:
+        yield _variant(description, f"l{phase}", suffix, "phase", f"L{phase}")
+
+
+def per_quadrant(
+    description: MeterSensorDescription, *, suffix: str = ""
+) -> Iterator[MeterSensorDescription]:
+    """Describe the same for each quadrant: key_q1 to key_q4."""
+    for quadrant in QUADRANTS:
+        yield _variant(description, f"q{quadrant}", suffix, "quadrant", f"Q{quadrant}")
+
+
+def with_tariffs(
+    description: MeterSensorDescription,
+) -> Iterator[MeterSensorDescription]:
+    """Describe the total, and the same for each tariff: key_tariff_1 to key_tariff_8."""
+    yield description
+    for tariff in TARIFFS:
+        yield for_tariff(description, str(tariff))
+
+
+def for_tariff(
+    description: MeterSensorDescription, tariff: str
+) -> MeterSensorDescription:
+    """Describe the share of a tariff."""
+    return replace(
+        _variant(description, f"tariff_{tariff}", "_tariff", "tariff", tariff),
+        entity_registry_enabled_default=False,
+    )
+
+
+def _variant(
+    description: MeterSensorDescription,
+    part: str,
+    suffix: str,
+    placeholder: str,
+    text: str,
+) -> MeterSensorDescription:
+    placeholders = description.translation_placeholders or {}
+    return replace(
+        description,
+        key=f"{description.key}_{part}",
+        translation_key=f"{description.translation_key}{suffix}",
+        translation_placeholders={**placeholders, placeholder: text},
+        symbol=f"{description.symbol} {text}",
+    )

@@ -1,0 +1,89 @@
+"""The event entity: what the meter writes into its log."""
+
+from typing import override
+
+from homeassistant.components.event import EventEntity, EventEntityDescription
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util.json import JsonObjectType
+
+from .coordinator import MeterCoordinator, NesMepConfigEntry
+from .entity import NesMepEntity, async_add_what_is_reported
+from .mep import MeterEvent
+from .slow import METER_EVENT
+
+PARALLEL_UPDATES = 0
+
+METER_EVENT_DESCRIPTION = EventEntityDescription(
+    key=METER_EVENT,
+    translation_key=METER_EVENT,
+    entity_category=EntityCategory.DIAGNOSTIC,
+    # Most entries concern the grid company, and the log takes its time to be read.
+    entity_registry_enabled_default=False,
+    event_types=["logged"],
+)
+
+
+def event_as_json(event: MeterEvent) -> JsonObjectType:
+    """Return an entry of the event log as plain values: time in UTC, bytes in hex."""
+    return {
+        "sequence_number": event.sequence_number,
+        "time": None if event.time is None else event.time.isoformat(),
+        "event_id": event.event_id,
+        "user": event.user,
+        "argument": event.argument.hex(),
+        "log": event.log,
+    }
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: NesMepConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the event entity of a meter that has an event log."""
+    coordinator = entry.runtime_data
+
+    def make(_: str) -> NesMepMeterEvent:
+        return NesMepMeterEvent(coordinator, METER_EVENT_DESCRIPTION)
+
+    async_add_what_is_reported(
+        coordinator,
+        async_add_entities,
+        lambda: coordinator.data.reported & {METER_EVENT},
+        make,
+    )
+
+
+class NesMepMeterEvent(NesMepEntity, EventEntity):
+    """The newest entry of the meter's event logs."""
+
+    entity_description: EventEntityDescription
+
+    def __init__(
+        self, coordinator: MeterCoordinator, description: EventEntityDescription
+    ) -> None:
+        """Make the entity, which tells about entries from now on."""
+        super().__init__(coordinator, description)
+        self._was_available = self.available
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Begin to be told about new entries."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self.coordinator.slow.events.subscribe(self._async_tell))
+
+    @callback
+    def _async_tell(self, event: MeterEvent) -> None:
+        """Show an entry of the log."""
+        self._trigger_event("logged", event_as_json(event))
+        self.async_write_ha_state()
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write the state if the meter went away or came back."""
+        if self.available != self._was_available:
+            self._was_available = self.available
+            super()._handle_coordinator_update()

@@ -1,0 +1,259 @@
+"""M-Bus meters behind the meter: their devices and sensors."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, override
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import EntityCategory
+from homeassistant.core import callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .const import DOMAIN
+from .coordinator import MeterCoordinator
+from .entity import NesMepValueEntity, async_add_what_is_reported, with_zone
+from .mep import MBusDevice, MBusRecord, Value
+from .slow import MBUS
+
+_NOW: Final = "instantaneous"
+
+
+@dataclass(frozen=True, slots=True)
+class _Quantity:
+    """What a quantity of an M-Bus record is to Home Assistant."""
+
+    device_class: SensorDeviceClass | None
+    state_class: SensorStateClass
+    precision: int
+    category: EntityCategory | None = None
+
+
+def _total(device_class: SensorDeviceClass | None) -> _Quantity:
+    return _Quantity(device_class, SensorStateClass.TOTAL_INCREASING, 3)
+
+
+def _measured(device_class: SensorDeviceClass | None, precision: int) -> _Quantity:
+    return _Quantity(device_class, SensorStateClass.MEASUREMENT, precision)
+
+
+def _time() -> _Quantity:
+    return _Quantity(
+        SensorDeviceClass.DURATION,
+        SensorStateClass.TOTAL_INCREASING,
+        0,
+        EntityCategory.DIAGNOSTIC,
+    )
+
+
+QUANTITIES: Final[Mapping[str, _Quantity]] = {
+    "apparent_energy": _total(None),
+    "apparent_power": _measured(SensorDeviceClass.APPARENT_POWER, 0),
+    "current": _measured(SensorDeviceClass.CURRENT, 2),
+    "energy": _total(SensorDeviceClass.ENERGY),
+    "flow": _measured(SensorDeviceClass.VOLUME_FLOW_RATE, 3),
+    "frequency": _measured(SensorDeviceClass.FREQUENCY, 2),
+    "heat_cost_units": _total(None),
+    "humidity": _measured(SensorDeviceClass.HUMIDITY, 1),
+    "mass": _total(SensorDeviceClass.WEIGHT),
+    "mass_flow": _measured(None, 3),
+    "on_time": _time(),
+    "operating_time": _time(),
+    "power": _measured(SensorDeviceClass.POWER, 0),
+    "pressure": _measured(SensorDeviceClass.PRESSURE, 3),
+    "reactive_energy": _total(SensorDeviceClass.REACTIVE_ENERGY),
+    "reactive_power": _measured(SensorDeviceClass.REACTIVE_POWER, 0),
+    "temperature": _measured(SensorDeviceClass.TEMPERATURE, 1),
+    "temperature_difference": _measured(SensorDeviceClass.TEMPERATURE_DELTA, 1),
+    "temperature_external": _measured(SensorDeviceClass.TEMPERATURE, 1),
+    "temperature_flow": _measured(SensorDeviceClass.TEMPERATURE, 1),
+    "temperature_return": _measured(SensorDeviceClass.TEMPERATURE, 1),
+    "voltage": _measured(SensorDeviceClass.VOLTAGE, 1),
+    "volume": _total(SensorDeviceClass.VOLUME),
+}
+"""The quantities that have sensors; dates and numbers that identify have none."""
+
+_VOLUMES: Final[Mapping[str, SensorDeviceClass]] = {
+    "gas": SensorDeviceClass.GAS,
+    "water": SensorDeviceClass.WATER,
+    "cold_water": SensorDeviceClass.WATER,
+    "hot_water": SensorDeviceClass.WATER,
+    "hot_cold_water": SensorDeviceClass.WATER,
+}
+"""Volumes that have a device class of their own, by the medium."""
+
+NAMED_MEDIUMS: Final = frozenset(
+    {*_VOLUMES, "cooling", "electricity", "heat", "heat_cooling", "heat_cost_allocator"}
+)
+
+LAST_READING = SensorEntityDescription(
+    key="read_at",
+    translation_key="mbus_read_at",
+    entity_category=EntityCategory.DIAGNOSTIC,
+    device_class=SensorDeviceClass.TIMESTAMP,
+)
+"""When the electricity meter read the M-Bus meter."""
+
+
+def record_key(record: MBusRecord) -> str:
+    """Return what tells a record from the others of a device."""
+    parts = [record.quantity, *record.qualifiers]
+    for name, number in (
+        ("subunit", record.subunit),
+        ("tariff", record.tariff),
+        ("storage", record.storage),
+    ):
+        if number:
+            parts.append(f"{name}_{number}")
+    if record.function != _NOW:
+        parts.append(record.function)
+    return "_".join(parts)
+
+
+def describe_record(medium: str, record: MBusRecord) -> SensorEntityDescription | None:
+    """Describe the sensor of a record, None where it is nothing to show.
+
+    Values that are kept from earlier, maxima and minima are off at first and have no
+    statistics.
+    """
+    quantity = QUANTITIES.get(record.quantity)
+    if quantity is None or not isinstance(record.value, int | float):
+        return None
+    device_class = quantity.device_class
+    if device_class is SensorDeviceClass.VOLUME:
+        device_class = _VOLUMES.get(medium, device_class)
+    is_present = record.storage == 0 and record.function == _NOW
+    description = SensorEntityDescription(
+        key=record_key(record),
+        translation_key=f"mbus_{record.quantity}",
+        entity_category=quantity.category,
+        entity_registry_enabled_default=is_present,
+        device_class=device_class,
+        state_class=quantity.state_class if is_present else None,
+        native_unit_of_measurement=record.unit or None,
+        suggested_display_precision=quantity.precision,
+    )
+    if description.key == record.quantity:
+        return description
+    return replace(
+        description,
+        translation_key=f"mbus_{record.quantity}_register",
+        translation_placeholders={
+            "register": description.key.removeprefix(f"{record.quantity}_").replace(
+                "_", " "
+            )
+        },
+    )
+
+
+def _sensors(
+    devices: Mapping[str, MBusDevice],
+) -> Iterator[tuple[str, SensorEntityDescription]]:
+    """Describe the sensors of all devices, each with the id of its device."""
+    for device_id, device in devices.items():
+        descriptions = {LAST_READING.key: LAST_READING}
+        for record in device.records:
+            if description := describe_record(device.medium, record):
+                # The first of several records that cannot be told apart counts.
+                descriptions.setdefault(description.key, description)
+        for description in descriptions.values():
+            yield device_id, description
+
+
+def device_identifier(coordinator: MeterCoordinator, device_id: str) -> tuple[str, str]:
+    """Return the identifier of an M-Bus meter behind a meter.
+
+    It has the M-Bus meter's own number, so that one that takes the place of another
+    does not go on with the history of that one.
+    """
+    return (DOMAIN, f"{coordinator.meter.identity.serial_number}_mbus_{device_id}")
+
+
+@callback
+def async_add_mbus_sensors(
+    coordinator: MeterCoordinator, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the sensors of M-Bus meters, now and when a meter or a record appears."""
+    descriptions: dict[tuple[str, str], SensorEntityDescription] = {}
+
+    def reported() -> Iterator[tuple[str, str]]:
+        for device_id, description in _sensors(coordinator.data.mbus_devices):
+            descriptions.setdefault((device_id, description.key), description)
+        # What a device had once it still has, though it may not be read now.
+        yield from descriptions
+
+    def make(key: tuple[str, str]) -> NesMepMBusSensor:
+        device_id, _ = key
+        _async_register_device(coordinator, device_id)
+        return NesMepMBusSensor(coordinator, descriptions[key], device_id)
+
+    async_add_what_is_reported(coordinator, async_add_entities, reported, make)
+
+
+@callback
+def _async_register_device(coordinator: MeterCoordinator, device_id: str) -> None:
+    """Register an M-Bus meter as a device that is reached by way of the meter.
+
+    The link is set afterwards: Home Assistant has other parameters for it when a
+    device is created before and since 2026.8.
+    """
+    registry = dr.async_get(coordinator.hass)
+    entry_id = coordinator.config_entry.entry_id
+    meter = registry.async_get_or_create(
+        config_entry_id=entry_id,
+        identifiers={(DOMAIN, coordinator.meter.identity.serial_number)},
+    )
+    device = coordinator.data.mbus_devices[device_id]
+    medium = device.medium if device.medium in NAMED_MEDIUMS else "other"
+    mbus_meter = registry.async_get_or_create(
+        config_entry_id=entry_id,
+        identifiers={device_identifier(coordinator, device_id)},
+        translation_key=f"mbus_{medium}",
+        manufacturer=device.manufacturer,
+        serial_number=device.serial_number,
+        hw_version=str(device.version),
+    )
+    registry.async_update_device(mbus_meter.id, via_device_id=meter.id)
+
+
+class NesMepMBusSensor(NesMepValueEntity, SensorEntity):
+    """A value of an M-Bus meter, as the electricity meter read it last."""
+
+    def __init__(
+        self,
+        coordinator: MeterCoordinator,
+        description: SensorEntityDescription,
+        device_id: str,
+    ) -> None:
+        """Make the sensor of an M-Bus meter, whose device is registered."""
+        super().__init__(coordinator, description, context=MBUS)
+        self._device_id = device_id
+        identifier = device_identifier(coordinator, device_id)
+        self._attr_unique_id = f"{identifier[1]}_{description.key}"
+        self._attr_device_info = DeviceInfo(identifiers={identifier})
+
+    @override
+    def _look_up(self) -> Value | None:
+        """Return the value of the record; the M-Bus meter must be connected."""
+        device = self.coordinator.data.mbus_devices[self._device_id]
+        if not device.up:
+            raise LookupError
+        if self.entity_description is LAST_READING:
+            return device.read_at
+        values = {
+            record_key(record): record.value
+            for record in reversed(device.records)
+            if isinstance(record.value, int | float)
+        }
+        return values[self.entity_description.key]
+
+    @override
+    def _show(self, value: Value | None) -> None:
+        """Show a number, or the time of the reading."""
+        self._attr_native_value = with_zone(value)

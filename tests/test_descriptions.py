@@ -1,0 +1,320 @@
+"""Tests of the descriptions: names, units, icons, and the table in the README."""
+
+from collections.abc import Iterator
+from itertools import product
+import json
+from string import Formatter
+from typing import Any
+
+import pytest
+
+from custom_components.nes_mep.binary_sensor import LINK_PROBLEM
+from custom_components.nes_mep.const import DOMAIN
+from custom_components.nes_mep.descriptions import (
+    BINARY_SENSORS,
+    LINK_SENSORS,
+    REGISTER_SENSORS,
+    SUBJECT_SENSORS,
+    describe_register,
+    describe_sensor,
+)
+from custom_components.nes_mep.event import METER_EVENT_DESCRIPTION
+from custom_components.nes_mep.mbus import (
+    LAST_READING,
+    NAMED_MEDIUMS,
+    QUANTITIES,
+    describe_record,
+)
+from custom_components.nes_mep.mep import LinkStatistics, MBusRecord
+from custom_components.nes_mep.mep.register_descriptions import (
+    APPARENT_ENERGIES,
+    PRESENT_VALUES,
+    SUMMATIONS,
+)
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.components.sensor.const import (
+    DEVICE_CLASS_STATE_CLASSES,
+    DEVICE_CLASS_UNITS,
+)
+from homeassistant.helpers.entity import EntityDescription
+from homeassistant.util import slugify
+
+from .test_texts import FOLDER, TEXTS
+from .tools import entities
+
+ICONS: dict[str, Any] = json.loads((FOLDER / "icons.json").read_text())["entity"]
+
+DEMANDS = [
+    *(
+        f"{name}_demand_{key}{tariff}"
+        for name, key, tariff in product(
+            ("maximum", "minimum", "cumulative", "continuous_cumulative"),
+            ("power_import", "reactive_power_q3"),
+            ("", "_tariff_8"),
+        )
+    ),
+    *(
+        f"{key}{tariff}"
+        for key, tariff in product(
+            (
+                "maximum_demand_power_import_l2_time",
+                "minimum_demand_current_l1_time",
+                "coincident_voltage_l1_at_maximum_demand_power_export",
+                "coincident_frequency_at_minimum_demand_power_export",
+            ),
+            ("", "_tariff_1"),
+        )
+    ),
+    "present_demand_apparent_power",
+    "previous_demand_apparent_power",
+    "demand_resets",
+]
+
+
+def records() -> Iterator[tuple[str, MBusRecord]]:
+    """Yield a record of each quantity, plain and one of many, with a medium."""
+    for quantity in QUANTITIES:
+        yield "heat", MBusRecord(quantity=quantity, value=1.5)
+        yield (
+            "gas",
+            MBusRecord(
+                quantity=quantity,
+                value=2,
+                storage=1,
+                tariff=2,
+                subunit=3,
+                function="maximum",
+                qualifiers=("uncorrected",),
+            ),
+        )
+
+
+def sensors() -> list[SensorEntityDescription]:
+    """Return the descriptions of all sensors, of demands and M-Bus meters examples."""
+    demands = [describe_register(key) for key in DEMANDS]
+    mbus = [describe_record(medium, record) for medium, record in records()]
+    assert all(demands)
+    assert all(mbus)
+    return [
+        *REGISTER_SENSORS.values(),
+        *SUBJECT_SENSORS.values(),
+        *LINK_SENSORS.values(),
+        *demands,
+        *mbus,
+        LAST_READING,
+    ]
+
+
+def everything() -> Iterator[tuple[str, EntityDescription]]:
+    """Yield all descriptions with their platforms."""
+    for platform, descriptions in (
+        ("sensor", sensors()),
+        ("binary_sensor", [*BINARY_SENSORS.values(), LINK_PROBLEM]),
+        ("event", [METER_EVENT_DESCRIPTION]),
+    ):
+        for description in descriptions:
+            yield platform, description
+
+
+def test_registers_are_described() -> None:
+    """Each register that the client knows has a sensor in the same unit, and no other."""
+    registers = {
+        register.key: register.unit
+        for register in (*SUMMATIONS, *APPARENT_ENERGIES, *PRESENT_VALUES)
+    }
+    totals = {
+        key: description.native_unit_of_measurement
+        for key, description in REGISTER_SENSORS.items()
+        if "_tariff_" not in key
+    }
+    assert totals == {**registers, "power_net": "W"}
+    for register in (*SUMMATIONS, *APPARENT_ENERGIES, *PRESENT_VALUES):
+        for tariff in range(1, 9):
+            key = f"{register.key}_tariff_{tariff}"
+            assert (key in REGISTER_SENSORS) == register.tiered
+        for name in ("present", "previous", "maximum", "minimum", "cumulative"):
+            demand = describe_register(f"{name}_demand_{register.key}")
+            assert (demand is not None) == (register in PRESENT_VALUES)
+            if demand is not None:
+                assert demand.native_unit_of_measurement == register.unit
+
+
+@pytest.mark.parametrize("key", DEMANDS)
+def test_demands_are_described(key: str) -> None:
+    """The description of a demand goes by the key that it was asked for."""
+    description = describe_sensor(key)
+    assert description.key == key
+    assert not description.entity_registry_enabled_default
+    is_time = description.device_class is SensorDeviceClass.TIMESTAMP
+    assert is_time == ("_time" in key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "mystery",
+        "maximum_demand_mystery",
+        "coincident_mystery_at_maximum_demand_power_import",
+        "coincident_power_import_at_maximum_demand_mystery",
+        "maximum_demand_power_import_tariff_9",
+        "energy_import_tariff_9",
+    ],
+)
+def test_unknown_registers_are_not_described(key: str) -> None:
+    """What is not known makes no entity."""
+    assert describe_sensor(key) is None
+
+
+def test_counters_are_described() -> None:
+    """Each number that the client counts has a sensor."""
+    assert LINK_SENSORS.keys() == LinkStatistics.__dataclass_fields__.keys() - {
+        "last_error"
+    }
+
+
+def test_classes_fit() -> None:
+    """Units and state classes are among those that the device class allows."""
+    for description in sensors():
+        device_class = description.device_class
+        assert isinstance(device_class, SensorDeviceClass | None)
+        unit = description.native_unit_of_measurement
+        if (
+            device_class in DEVICE_CLASS_UNITS
+            and not description.translation_key.startswith("mbus_")
+        ):
+            assert unit in DEVICE_CLASS_UNITS[device_class], description.key
+        if device_class is not None and description.state_class is not None:
+            allowed = DEVICE_CLASS_STATE_CLASSES[device_class]
+            assert description.state_class in allowed, description.key
+        if device_class is SensorDeviceClass.ENUM:
+            states = TEXTS["entity"]["sensor"][description.translation_key]["state"]
+            assert set(states) == set(description.options)
+
+
+def test_names() -> None:
+    """Each entity has a name with the right placeholders, and each text is used."""
+    used: dict[str, set[str]] = {}
+    for platform, description in everything():
+        key = description.translation_key
+        used.setdefault(platform, set()).add(key)
+        name = TEXTS["entity"][platform][key]["name"]
+        wanted = {field for _, field, _, _ in Formatter().parse(name) if field}
+        assert wanted == (description.translation_placeholders or {}).keys(), key
+    # Examples of demands do not use all that there are.
+    assert used == {platform: set(TEXTS["entity"][platform]) for platform in used}
+
+
+def test_names_differ() -> None:
+    """No two entities of a meter get the same name, nor the same entity id."""
+    demands = (
+        describe_register(f"maximum_demand_{register.key}")
+        for register in PRESENT_VALUES
+    )
+    names = [
+        f"{platform} {slugify(name_of(platform, description))}"
+        for platform, description in (
+            *everything(),
+            *(("sensor", demand) for demand in demands),
+        )
+        if not description.translation_key.startswith("mbus_")
+    ]
+    keys = {
+        description.key
+        for _, description in everything()
+        if not description.translation_key.startswith("mbus_")
+    } | {f"maximum_demand_{register.key}" for register in PRESENT_VALUES}
+    assert len(set(names)) == len(keys)
+
+
+def name_of(platform: str, description: EntityDescription) -> str:
+    """Return the English name of an entity."""
+    name: str = TEXTS["entity"][platform][description.translation_key]["name"]
+    return name.format(**description.translation_placeholders or {})
+
+
+def test_icons() -> None:
+    """What has no device class has an icon, and no icon is left over."""
+    used: dict[str, set[str]] = {}
+    for platform, description in everything():
+        key = description.translation_key
+        needs_icon = description.device_class in {None, SensorDeviceClass.ENUM}
+        if needs_icon:
+            assert key in ICONS[platform], key
+            used.setdefault(platform, set()).add(key)
+    assert {platform: set(icons) for platform, icons in ICONS.items()} == used
+
+
+def test_mediums_have_names() -> None:
+    """Each kind of M-Bus meter has a name as a device."""
+    assert {"meter", "mbus_other", *(f"mbus_{medium}" for medium in NAMED_MEDIUMS)} == (
+        TEXTS["device"].keys()
+    )
+
+
+@pytest.mark.parametrize(
+    ("record", "key", "register", "is_present"),
+    [
+        ({"quantity": "volume"}, "volume", None, True),
+        ({"quantity": "volume", "tariff": 2}, "volume_tariff_2", "tariff 2", True),
+        ({"quantity": "volume", "storage": 1}, "volume_storage_1", "storage 1", False),
+        ({"quantity": "flow", "function": "maximum"}, "flow_maximum", "maximum", False),
+        (
+            {"quantity": "volume", "qualifiers": ("at_base_conditions",)},
+            "volume_at_base_conditions",
+            "at base conditions",
+            True,
+        ),
+    ],
+)
+def test_mbus_records(
+    record: dict[str, Any], key: str, register: str | None, is_present: bool
+) -> None:
+    """Records are told apart, and only those of the present are on and have statistics."""
+    description = describe_record("water", MBusRecord(value=1.0, unit="m³", **record))
+    assert description.key == key
+    placeholders = description.translation_placeholders
+    assert placeholders == (None if register is None else {"register": register})
+    assert description.entity_registry_enabled_default == is_present
+    assert (description.state_class is not None) == is_present
+
+
+@pytest.mark.parametrize(
+    ("medium", "device_class"),
+    [
+        ("gas", SensorDeviceClass.GAS),
+        ("water", SensorDeviceClass.WATER),
+        ("hot_water", SensorDeviceClass.WATER),
+        ("heat", SensorDeviceClass.VOLUME),
+        ("unknown", SensorDeviceClass.VOLUME),
+    ],
+)
+def test_mbus_volumes(medium: str, device_class: SensorDeviceClass) -> None:
+    """A volume is of gas or of water where the medium is."""
+    record = MBusRecord(quantity="volume", value=1.0, unit="m³")
+    description = describe_record(medium, record)
+    assert description.device_class is device_class
+    assert description.state_class is SensorStateClass.TOTAL_INCREASING
+
+
+@pytest.mark.parametrize(
+    ("quantity", "value"), [("identification", "12"), ("mystery", 1.0), ("energy", "x")]
+)
+def test_mbus_records_without_sensor(quantity: str, value: float | str) -> None:
+    """What is no number, and what nobody knows, has no sensor."""
+    assert describe_record("heat", MBusRecord(quantity=quantity, value=value)) is None
+
+
+def test_readme() -> None:
+    """The README has the table of all entities, as it is made from the descriptions."""
+    text = entities.README.read_text()
+    between = text.partition(entities.BEGIN)[2].partition(entities.END)[0]
+    assert between.strip() == entities.table()
+    documented = {row.key for row in entities.rows()}
+    for key in (*REGISTER_SENSORS, *SUBJECT_SENSORS, *BINARY_SENSORS):
+        if "_tariff_" not in key:
+            assert entities.collapsed(key) in documented, key
+    assert DOMAIN in text
