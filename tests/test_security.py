@@ -136,6 +136,18 @@ async def test_refused_key_is_the_end(
     assert [call.kwargs["security"] for call in opened.mock_calls] == ["tls", "tls"]
 
 
+async def test_session_that_dies_is_the_end(
+    impatient: None, line: tuple[TappedLine, str]
+) -> None:
+    """A meter that has begun a session knows TLS: the old mode is not tried then."""
+    tapped, url = line
+    tapped.answer = lambda message: b"" if message[0] == 0x80 else None
+    with pytest.raises(MepTimeoutError) as caught:
+        await find_meter(url, parse_key(KEY), None)
+    assert caught.value.had_session
+    assert tapped.codes <= _TLS_CODES
+
+
 @pytest.mark.parametrize("stack", STACKS)
 async def test_entry_with_tls(
     hass: HomeAssistant, meter: SimulatedMeter, line: tuple[TappedLine, str]

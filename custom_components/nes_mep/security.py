@@ -66,13 +66,16 @@ async def find_meter(port: str, key: bytes, mode: SecurityMode | None) -> FoundM
     """Return the meter behind a port, in a mode or, for None, in the best it takes.
 
     TLS is tried first, for it reveals nothing, and the old mode only if there is no
-    session. A meter that refuses the key in TLS knows TLS: that is the end.
+    session. A meter that refuses the key in TLS, or falls silent in a session, knows
+    TLS: that is the end.
     Raises MepError.
     """
     if mode is None:
         try:
             return await _find_by_tls(port, key)
         except _NO_SESSION as err:
+            if err.had_session:
+                raise
             _LOGGER.debug("The meter is not read over TLS: %s", err)
         mode = SecurityMode.DIGEST
     if mode is SecurityMode.TLS:

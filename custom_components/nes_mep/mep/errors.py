@@ -2,7 +2,13 @@
 
 
 class MepError(Exception):
-    """Base of every error that the meter client raises."""
+    """Base of every error that the meter client raises.
+
+    had_session says, for an error of opening a meter, whether there had been a
+    secured session: then the meter knows that mode, whatever went wrong later.
+    """
+
+    had_session = False
 
 
 class MepConnectionError(MepError):

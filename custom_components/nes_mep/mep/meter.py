@@ -118,7 +118,9 @@ class Meter:
         try:
             identity = await read_identity(client)
             register_map = await read_register_map(client, identity)
-        except BaseException:
+        except BaseException as err:
+            if isinstance(err, MepError):
+                err.had_session = statistics.tls_handshakes > 0
             await client.close()
             raise
         return cls(client, identity, register_map)
