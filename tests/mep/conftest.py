@@ -1,6 +1,8 @@
 """Fixtures of the meter client's tests: a simulated meter on the loopback."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -44,3 +46,18 @@ async def meter(simulated: SimulatedMeter, url: str) -> AsyncIterator[Meter]:
     opened = await Meter.open(url, DEFAULT_KEY, timing=QUICK)
     yield opened
     await opened.close()
+
+
+@asynccontextmanager
+async def deaf_server() -> AsyncIterator[str]:
+    """Serve a port that accepts and never answers."""
+
+    async def swallow(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    async with server:
+        yield "socket://{}:{}".format(*server.sockets[0].getsockname())

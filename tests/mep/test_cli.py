@@ -1,8 +1,7 @@
 """The command line, as people run it: a process without Home Assistant."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 import io
 import json
@@ -15,6 +14,8 @@ import pytest
 
 from custom_components.nes_mep.mep.__main__ import main
 from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter, serve_tcp
+
+from .conftest import deaf_server
 
 _CLIENT_PARENT = Path(__file__).parents[2] / "custom_components" / "nes_mep"
 _KEY = DEFAULT_KEY.decode()
@@ -62,19 +63,6 @@ async def _json(*arguments: str) -> dict[str, Any]:
     assert (code, errors) == (0, "")
     answer: dict[str, Any] = json.loads(output)
     return answer
-
-
-@asynccontextmanager
-async def _deaf_server() -> AsyncIterator[str]:
-    async def swallow(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        await reader.read()
-        writer.close()
-
-    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
-    async with server:
-        yield "socket://{}:{}".format(*server.sockets[0].getsockname())
 
 
 async def test_read(simulated: SimulatedMeter, url: str) -> None:
@@ -237,7 +225,7 @@ async def test_wrong_key(url: str) -> None:
 
 async def test_silent_port() -> None:
     """Silence is told with what to check."""
-    async with _deaf_server() as url:
+    async with deaf_server() as url:
         code, _, errors = await _mep("--port", url, "read")
     assert code == 1
     assert "ENABLE" in errors

@@ -1,8 +1,6 @@
 """The recovery ladder against a simulated meter that fails in every way."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 import logging
 import socket
 
@@ -27,7 +25,7 @@ from tests.simulator import (
     serve_tcp,
 )
 
-from .conftest import QUICK
+from .conftest import QUICK, deaf_server
 from .test_meter import assert_true
 
 _ONE_POLL_FAULTS = {
@@ -214,24 +212,9 @@ async def test_errors_show_no_secrets_of_the_port() -> None:
     assert "secret" not in str(caught.value)
 
 
-@asynccontextmanager
-async def _deaf_server() -> AsyncIterator[str]:
-    """Serve a port that accepts and never answers."""
-
-    async def swallow(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        await reader.read()
-        writer.close()
-
-    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
-    async with server:
-        yield "socket://{}:{}".format(*server.sockets[0].getsockname())
-
-
 async def test_transport_that_never_answers() -> None:
     """A port that accepts and is silent ends in a timeout, not in a hang."""
-    async with _deaf_server() as url, asyncio.timeout(5):
+    async with deaf_server() as url, asyncio.timeout(5):
         with pytest.raises(MepTimeoutError):
             await Meter.open(url, DEFAULT_KEY, timing=QUICK)
 
