@@ -37,12 +37,20 @@ class Account:
         """Let 5 minutes pass: poll at their end, and make the statistics of them."""
         start = self._clock.now
         self._clock.now = start + STEP
-        self._freezer.move_to(start + STEP - timedelta(seconds=20))
+        await self._move_to(start + STEP - timedelta(seconds=20))
         await poll(self._hass)
         await async_wait_recording_done(self._hass)
-        self._freezer.move_to(start + STEP + timedelta(seconds=10))
+        await self._move_to(start + STEP + timedelta(seconds=10))
         do_adhoc_statistics(self._hass, start=start)
         await async_wait_recording_done(self._hass)
+
+    async def _move_to(self, time: datetime) -> None:
+        """Move the time, and let the poll that falls due thereby come to its end.
+
+        One that went on would be the next one asked for, with values of before.
+        """
+        self._freezer.move_to(time)
+        await self._hass.async_block_till_done(wait_background_tasks=True)
 
     async def sums(self, entity_id: str) -> list[float]:
         """Return the running sum after each step, in kWh."""
