@@ -1,6 +1,5 @@
 """Tests of the flows, against a simulated meter."""
 
-from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
@@ -9,7 +8,7 @@ from custom_components.nes_mep.const import DOMAIN
 from custom_components.nes_mep.mep import Meter
 from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_USER, ConfigEntryState
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType, InvalidData
+from homeassistant.data_entry_flow import FlowResultType
 
 from .common import make_entry, poll, set_up, silent_port, unavailable
 from .simulator import SimulatedMeter, serve_tcp
@@ -229,28 +228,3 @@ async def test_reauth_meets_another_meter(
 
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "wrong_meter"
-
-
-async def test_options(hass: HomeAssistant, meter: SimulatedMeter, url: str) -> None:
-    """The interval can be chosen and holds at once."""
-    entry = await set_up(hass, make_entry(meter, url))
-    assert entry.runtime_data.update_interval == timedelta(seconds=10)
-
-    form = await hass.config_entries.options.async_init(entry.entry_id)
-    assert form["type"] is FlowResultType.FORM
-    assert form["data_schema"]({}) == {"scan_interval": 10}
-    for refused in (1, 3601, "often"):
-        with pytest.raises(InvalidData):
-            await hass.config_entries.options.async_configure(
-                form["flow_id"], {"scan_interval": refused}
-            )
-
-    result = await hass.config_entries.options.async_configure(
-        form["flow_id"], {"scan_interval": 30}
-    )
-    await hass.async_block_till_done(wait_background_tasks=True)
-
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert entry.options == {"scan_interval": 30}
-    assert entry.state is ConfigEntryState.LOADED
-    assert entry.runtime_data.update_interval == timedelta(seconds=30)

@@ -16,6 +16,7 @@ from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL, UnitOfTime
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
+    BooleanSelector,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
@@ -29,8 +30,12 @@ from homeassistant.helpers.selector import (
 )
 
 from .const import (
+    CONF_IMPORT_HISTORY,
     CONF_KEY,
+    CONF_RESYNC_AUTOMATICALLY,
     CONF_SECURITY,
+    DEFAULT_IMPORT_HISTORY,
+    DEFAULT_RESYNC_AUTOMATICALLY,
     DEFAULT_SCAN_INTERVAL,
     DOMAIN,
     MAX_SCAN_INTERVAL,
@@ -111,6 +116,26 @@ RECONFIGURE_SCHEMA = vol.Schema(
 
 REAUTH_SCHEMA = vol.Schema({vol.Required(CONF_KEY): _KEY_SELECTOR})
 
+
+def _options_section(options: Mapping[str, bool]) -> section:
+    """Return a section with options that are on or off, by their defaults."""
+    return section(
+        vol.Schema(
+            {
+                vol.Required(option, default=default): BooleanSelector()
+                for option, default in options.items()
+            }
+        ),
+        {"collapsed": False},
+    )
+
+
+_OPTIONS_SECTIONS = {
+    "recovery": {CONF_RESYNC_AUTOMATICALLY: DEFAULT_RESYNC_AUTOMATICALLY},
+    "history": {CONF_IMPORT_HISTORY: DEFAULT_IMPORT_HISTORY},
+}
+"""The options of each section with their defaults; sections are not stored."""
+
 OPTIONS_SCHEMA = vol.Schema(
     {
         vol.Required(CONF_SCAN_INTERVAL, default=DEFAULT_SCAN_INTERVAL): vol.All(
@@ -124,7 +149,11 @@ OPTIONS_SCHEMA = vol.Schema(
                 )
             ),
             vol.Coerce(int),
-        )
+        ),
+        **{
+            vol.Optional(name, default={}): _options_section(options)
+            for name, options in _OPTIONS_SECTIONS.items()
+        },
     }
 )
 
@@ -281,18 +310,22 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
 
 
 class NesMepOptionsFlow(OptionsFlowWithReload):
-    """Asks how often to poll."""
+    """Asks how often to poll, and what to do by itself."""
 
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Show and keep the options."""
         if user_input is not None:
-            return self.async_create_entry(data=user_input)
+            options: dict[str, Any] = {}
+            for name, value in user_input.items():
+                options |= value if name in _OPTIONS_SECTIONS else {name: value}
+            return self.async_create_entry(data=options)
+        stored = self.config_entry.options
         return self.async_show_form(
             step_id="init",
             data_schema=self.add_suggested_values_to_schema(
-                OPTIONS_SCHEMA, self.config_entry.options
+                OPTIONS_SCHEMA, {**stored, **dict.fromkeys(_OPTIONS_SECTIONS, stored)}
             ),
         )
 

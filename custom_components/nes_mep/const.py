@@ -8,7 +8,13 @@ CONF_KEY: Final = "key"
 CONF_SECURITY: Final = "security"
 CONF_KEY_KIND: Final = "key_kind"
 
+CONF_RESYNC_AUTOMATICALLY: Final = "resync_automatically"
+CONF_IMPORT_HISTORY: Final = "import_history"
+
 DEFAULT_SCAN_INTERVAL: Final = 10
 """Seconds between two polls."""
 MIN_SCAN_INTERVAL: Final = 2
 MAX_SCAN_INTERVAL: Final = 3600
+
+DEFAULT_RESYNC_AUTOMATICALLY: Final = True
+DEFAULT_IMPORT_HISTORY: Final = True
