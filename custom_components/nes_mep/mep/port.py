@@ -142,7 +142,7 @@ class Port:
         async with self._turn:
             self._statistics.reopens += 1
             if self._line and self._has_control_lines:
-                await self._set_control_lines(self._line, on=False)
+                await self._set_control_lines(self._line, rts=False, dtr=False)
                 await asyncio.sleep(self._timing.enable_off)
             await self._close()
             await self._open()
@@ -276,14 +276,27 @@ class Port:
             ) from err
         self._line = line
         self.answering = False
-        self._has_control_lines = await self._set_control_lines(line, on=True)
+        self._has_control_lines = await self._raise_control_lines(line)
 
-    async def _set_control_lines(self, line: _Line, *, on: bool) -> bool:
-        """Raise or drop RTS and DTR; return whether this port has them."""
+    async def _raise_control_lines(self, line: _Line) -> bool:
+        """Raise RTS and DTR, as far as this port has them; return whether it has any.
+
+        One at a time: a serial proxy that lacks one of them refuses both if it is
+        asked for both. serialx asks it again for what it refused before, so a line
+        that is refused is dropped in the next request.
+        """
+        rts = await self._set_control_lines(line, rts=True)
+        dtr = await self._set_control_lines(line, rts=rts, dtr=True)
+        return rts or dtr
+
+    async def _set_control_lines(
+        self, line: _Line, *, rts: bool, dtr: bool | None = None
+    ) -> bool:
+        """Raise or drop RTS and DTR (None: leave it); return whether the port did."""
         try:
-            await line.transport.set_modem_pins(rts=on, dtr=on)
+            await line.transport.set_modem_pins(rts=rts, dtr=dtr)
         except _PORT_ERRORS as err:
-            _LOGGER.debug("Port %s has no control lines: %s", self.name, err)
+            _LOGGER.debug("Port %s refuses control lines: %s", self.name, err)
             return False
         return True
 
