@@ -11,7 +11,6 @@ from custom_components.nes_mep import PLATFORMS
 from custom_components.nes_mep.const import DOMAIN
 from custom_components.nes_mep.coordinator import _TRANSLATION_KEYS
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.icon import async_get_icons
 from homeassistant.loader import async_get_integration
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
@@ -72,9 +71,3 @@ async def test_manifest(hass: HomeAssistant) -> None:
     integration = await async_get_integration(hass, DOMAIN)
     assert str(integration.version) == manifest["version"]
     assert integration.dependencies == ["usb"]
-
-
-async def test_icons(hass: HomeAssistant) -> None:
-    """Each action has an icon."""
-    icons = await async_get_icons(hass, "services", {DOMAIN})
-    assert icons[DOMAIN].keys() == TEXTS["services"].keys()
