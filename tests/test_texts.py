@@ -1,6 +1,5 @@
-"""Tests of the texts and descriptions that Home Assistant reads beside the code."""
+"""Tests of the English texts and the descriptions that Home Assistant reads."""
 
-from collections.abc import Iterator
 import json
 from pathlib import Path
 from typing import Any
@@ -17,24 +16,6 @@ pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
 FOLDER = Path(__file__).parent.parent / "custom_components" / DOMAIN
 TEXTS: dict[str, Any] = json.loads((FOLDER / "translations" / "en.json").read_text())
-
-
-def leaves(texts: dict[str, Any]) -> Iterator[str]:
-    """Yield every text."""
-    for value in texts.values():
-        if isinstance(value, dict):
-            yield from leaves(value)
-        else:
-            yield value
-
-
-def test_texts_are_clean() -> None:
-    """No markup, no stray blanks, nothing empty, no references, which are not resolved."""
-    for text in leaves(TEXTS):
-        assert text
-        assert text == text.strip()
-        assert "<" not in text
-        assert "[%key" not in text
 
 
 def test_every_field_is_explained() -> None:
