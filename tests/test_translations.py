@@ -30,6 +30,7 @@ SAME_EVERYWHERE: Final = {"Port", "TLS"}
 SAME: Final[Mapping[str, set[str]]] = {
     "da": {"Flow", "Flow {register}"},
     "nb": {f"Tariff {tariff}" for tariff in range(1, 9)},
+    "nl": {"Meter", "Volume", "Volume {register}", "handshakes", "resets"},
     "sv": {f"Tariff {tariff}" for tariff in range(1, 9)},
 }
 """Texts that are right as they are in English, by language."""
