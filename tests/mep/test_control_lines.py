@@ -1,5 +1,6 @@
 """RTS and DTR, which drive the meter's ENABLE, on ports that have one, both or none."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import override
@@ -8,7 +9,11 @@ import pytest
 from serialx import ModemPins, SerialException, register_uri_handler
 from serialx.platforms.serial_socket import SocketSerial, SocketSerialTransport
 
-from custom_components.nes_mep.mep import Meter, client as client_module
+from custom_components.nes_mep.mep import (
+    Meter,
+    client as client_module,
+    port as port_module,
+)
 from tests.simulator import DEFAULT_KEY, Fault, SimulatedMeter
 
 from .conftest import QUICK
@@ -28,6 +33,7 @@ class _Board:
         """Have these lines, all low; tell, or keep quiet about, what is refused."""
         self.lines = dict.fromkeys(lines, False)
         self.tells = tells
+        self.answers = True
         self.changes: list[bool] = []
 
     @property
@@ -64,6 +70,8 @@ def _proxied(board: _Board) -> Iterator[None]:
                 for line, before in self.wanted.items()
             }
             board.request(self.wanted)
+            if not board.answers:
+                await asyncio.Event().wait()
 
         @override
         def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -114,3 +122,19 @@ async def test_enable_is_driven_and_restarted(
         await meter.close()
     assert board.changes == [True, False, True]
     assert all(board.lines.values())
+
+
+async def test_lines_are_not_waited_for(
+    simulated: SimulatedMeter, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that never confirms a line, as some RFC 2217 ones, is used all the same."""
+    monkeypatch.setattr(port_module, "_CONTROL_TIME", 0.05)
+    board = _Board(_LINES, tells=True)
+    board.answers = False
+    with _proxied(board):
+        async with asyncio.timeout(5):
+            meter = await Meter.open(
+                url.replace("socket://", "proxied://"), DEFAULT_KEY, timing=QUICK
+            )
+        assert_true(meter, await meter.read(), simulated)
+        await meter.close()

@@ -26,6 +26,8 @@ _FIRST_COPIES = 5
 """Copies of a request that is not answered; more while the port may warm up."""
 
 _CLOSE_TIME = 2.0
+_CONTROL_TIME = 2.0
+"""The longest wait for a server that confirms control lines; not every one does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,7 +296,8 @@ class Port:
     ) -> bool:
         """Raise or drop RTS and DTR (None: leave it); return whether the port did."""
         try:
-            await line.transport.set_modem_pins(rts=rts, dtr=dtr)
+            async with asyncio.timeout(_CONTROL_TIME):
+                await line.transport.set_modem_pins(rts=rts, dtr=dtr)
         except _PORT_ERRORS as err:
             _LOGGER.debug("Port %s refuses control lines: %s", self.name, err)
             return False
