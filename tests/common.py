@@ -19,18 +19,19 @@ from homeassistant.core import HomeAssistant, StateMachine
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from .simulator import SimulatedMeter, table_name
+from .simulator import Exchange, SimulatedMeter, table_name
 from .values import KEY, Stopwatch
 
 
-def make_entry(meter: SimulatedMeter, port: str) -> MockConfigEntry:
-    """Return the entry that the config flow makes for a meter."""
+def make_entry(meter: SimulatedMeter, port: str, **options: object) -> MockConfigEntry:
+    """Return the entry that the flows make for a meter."""
     serial_number = meter.profile.serial_number
     return MockConfigEntry(
         domain=DOMAIN,
         title=f"{meter.profile.model} {serial_number}",
         unique_id=serial_number,
         data={"port": port, "key": KEY},
+        options=options,
     )
 
 
@@ -48,6 +49,20 @@ async def poll(hass: HomeAssistant, seconds: float = 11) -> None:
     """Let time pass, by default so much that the meter is polled once."""
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
     await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def begin_poll(hass: HomeAssistant, meter: SimulatedMeter) -> None:
+    """Let time pass until a poll has begun and the meter was asked something."""
+    asked = asyncio.Event()
+    exchange = meter.exchange
+
+    def spy(message: bytes) -> Exchange:
+        asked.set()
+        return exchange(message)
+
+    with patch.object(meter, "exchange", spy):
+        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=11))
+        await asked.wait()
 
 
 async def pass_time(hass: HomeAssistant, stopwatch: Stopwatch, seconds: float) -> None:
@@ -92,12 +107,13 @@ async def disable_all_but(
 def states(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, str]:
     """Return the states of an entry's enabled entities by key.
 
-    Keys of M-Bus meters begin with "mbus_".
+    Keys of M-Bus meters begin with "mbus_". The event entity of the link, whose state
+    is the time of its last event, is left out.
     """
     return {
         key: state.state
         for key, entity_id in entity_ids(hass, entry).items()
-        if (state := hass.states.get(entity_id))
+        if key != "link" and (state := hass.states.get(entity_id))
     }
 
 

@@ -18,7 +18,7 @@ from custom_components.nes_mep.descriptions import (
     describe_register,
     describe_sensor,
 )
-from custom_components.nes_mep.event import METER_EVENT_DESCRIPTION
+from custom_components.nes_mep.event import LINK_DESCRIPTION, METER_EVENT_DESCRIPTION
 from custom_components.nes_mep.mbus import (
     LAST_READING,
     NAMED_MEDIUMS,
@@ -114,7 +114,7 @@ def everything() -> Iterator[tuple[str, EntityDescription]]:
     for platform, descriptions in (
         ("sensor", sensors()),
         ("binary_sensor", [*BINARY_SENSORS.values(), LINK_PROBLEM]),
-        ("event", [METER_EVENT_DESCRIPTION]),
+        ("event", [LINK_DESCRIPTION, METER_EVENT_DESCRIPTION]),
     ):
         for description in descriptions:
             yield platform, description

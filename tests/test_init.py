@@ -1,20 +1,14 @@
 """Tests of setting up and removing a meter."""
 
-import asyncio
-from datetime import timedelta
-from typing import Any
-from unittest.mock import patch
-
 import pytest
-from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.nes_mep.const import DOMAIN
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
-from homeassistant.util import dt as dt_util
 
 from .common import (
+    begin_poll,
     make_entry,
     own_log,
     poll,
@@ -24,7 +18,7 @@ from .common import (
     times_open,
     unavailable,
 )
-from .simulator import Exchange, Fault, SimulatedMeter, serve_tcp
+from .simulator import Fault, SimulatedMeter, serve_tcp
 from .values import KEY
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
@@ -92,16 +86,7 @@ async def test_unload_in_mid_poll(
     entry = await set_up(hass, make_entry(meter, path))
     caplog.clear()
     meter.add_fault(Fault(kind="late", seconds=late))
-    asked = asyncio.Event()
-    exchange = meter.exchange
-
-    def spy(*args: Any) -> Exchange:
-        asked.set()
-        return exchange(*args)
-
-    with patch.object(meter, "exchange", spy):
-        async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=11))
-        await asked.wait()
+    await begin_poll(hass, meter)
 
     assert await hass.config_entries.async_unload(entry.entry_id)
 

@@ -8,7 +8,7 @@ import pytest
 
 from custom_components.nes_mep import PLATFORMS
 from custom_components.nes_mep.const import DOMAIN
-from custom_components.nes_mep.coordinator import _TRANSLATION_KEYS
+from custom_components.nes_mep.failures import _BY_CODE, _BY_ERROR
 from homeassistant.core import HomeAssistant
 from homeassistant.loader import async_get_integration
 
@@ -34,12 +34,19 @@ def test_platforms_have_texts() -> None:
 
 
 def test_errors_have_texts() -> None:
-    """Each error of the meter client has a text that says which meter it is about."""
-    for _, key in _TRANSLATION_KEYS:
-        message = TEXTS["exceptions"][key]["message"]
+    """Each error of the meter client has a text that says which meter it is about.
+
+    Its kind and its reason have texts where the event entity of the link shows them.
+    """
+    attributes = TEXTS["entity"]["event"]["link"]["state_attributes"]
+    for failure in (*_BY_CODE.values(), *(failure for _, failure in _BY_ERROR)):
+        message = TEXTS["exceptions"][failure.text]["message"]
         assert message.format(meter="M", error="E")
         assert "{meter}" in message
         assert "{error}" in message
+        assert attributes["event_type"]["state"][failure.kind]
+        assert attributes["kinds"]["state"][failure.kind]
+        assert attributes["reason"]["state"][failure.reason]
 
 
 async def test_manifest(hass: HomeAssistant) -> None:

@@ -9,6 +9,7 @@ from .const import DOMAIN
 from .coordinator import MeterCoordinator, NesMepConfigEntry
 from .descriptions import describe_register
 from .issues import async_delete_tls_refused
+from .link import async_forget_link
 from .mbus import device_identifier
 from .sensor import DEFAULT_REGISTERS
 from .services import async_setup_services
@@ -47,8 +48,9 @@ async def async_unload_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> b
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> None:
-    """Leave no issue behind."""
+    """Leave nothing behind."""
     async_delete_tls_refused(hass, entry)
+    async_forget_link(hass, entry.entry_id)
 
 
 async def async_remove_config_entry_device(

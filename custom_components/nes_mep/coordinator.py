@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 import logging
 from time import monotonic
-from typing import Final, TypedDict, override
+from typing import Final, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL, EVENT_HOMEASSISTANT_STOP
@@ -20,15 +20,15 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .const import CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
+from .failures import ErrorText, error_text
 from .issues import async_create_tls_refused, async_delete_tls_refused
+from .link import WHOLE_POLL, async_get_link
 from .mep import (
     LinkStatistics,
     MBusDevice,
     MepAuthenticationError,
-    MepConnectionError,
     MepError,
     MepSecurityError,
-    MepTimeoutError,
     MepUnsupportedSecurityError,
     Meter,
     MeterEvent,
@@ -59,14 +59,6 @@ _REFUSALS_BEFORE_REAUTH = 3
 
 # So does a session that worked, unless the meter says that it begins none.
 _BROKEN_SESSIONS_BEFORE_ISSUE = 3
-
-_TRANSLATION_KEYS: tuple[tuple[type[MepError], str], ...] = (
-    (MepConnectionError, "cannot_connect"),
-    (MepTimeoutError, "no_reply"),
-    (MepAuthenticationError, "invalid_auth"),
-    (MepSecurityError, "tls_refused"),
-    (MepError, "not_readable"),
-)
 
 type NesMepConfigEntry = ConfigEntry[MeterCoordinator]
 
@@ -102,14 +94,6 @@ async def read_serial_number(meter: Meter) -> str:
     if number:
         return number
     return decode_transceiver_id(await meter.read_table(_ET04, 4, 6))
-
-
-class _ErrorText(TypedDict):
-    """The translated text of an error of Home Assistant."""
-
-    translation_domain: str
-    translation_key: str
-    translation_placeholders: dict[str, str]
 
 
 class MeterCoordinator(DataUpdateCoordinator[MeterData]):
@@ -153,6 +137,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._asked: AbstractSet[str] = frozenset()
         self._readings = Readings({})
         self._slow_task: asyncio.Task[None] | None = None
+        self._is_quiet = False
+        self.link = async_get_link(hass, entry.entry_id)
 
     @override
     async def _async_setup(self) -> None:
@@ -169,9 +155,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
                 security=security.mode,
                 key_kind=security.key_kind,
             )
-        except MepAuthenticationError as err:
-            raise ConfigEntryAuthFailed(**self._error_text(err)) from err
         except MepError as err:
+            self.link.async_poll_ended({WHOLE_POLL: err}, None)
+            if isinstance(err, MepAuthenticationError):
+                raise ConfigEntryAuthFailed(**self._error_text(err)) from err
             if isinstance(err, MepSecurityError):
                 async_create_tls_refused(self.hass, entry)
             raise UpdateFailed(**self._error_text(err)) from err
@@ -181,7 +168,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             self.hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._async_stop)
         )
         # Before the meter is closed, so that nothing is told to fail.
-        entry.async_on_unload(self._async_cancel_slow)
+        entry.async_on_unload(self._async_quiet)
         self._require_own_meter(self.meter.identity.serial_number)
         self._verified_sessions = self._sessions
         self.slow = SlowReadings(self.meter, self.name)
@@ -197,6 +184,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             readings = await self._async_read_registers()
         self._registers = self.meter.registers
         self._log_failed_tables(readings.errors)
+        self._async_report(readings.errors)
         self._readings = readings
         self._async_start_slow()
         return self._async_collect()
@@ -211,20 +199,28 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             readings = await self.meter.read(asked)
             await self._async_verify_meter()
         except MepAuthenticationError as err:
+            self._async_report({WHOLE_POLL: err})
             self._refusals += 1
             if self._refusals < _REFUSALS_BEFORE_REAUTH:
                 raise UpdateFailed(**self._error_text(err)) from err
             # The reauth flow proves the new key on the same port.
-            self._async_cancel_slow()
+            self._async_quiet()
             await self.meter.close()
             raise ConfigEntryAuthFailed(**self._error_text(err)) from err
         except MepError as err:
+            self._async_report({WHOLE_POLL: err})
             self._async_watch_session(err)
             raise UpdateFailed(**self._error_text(err)) from err
         self._refusals = 0
         self._async_watch_session(None)
         self._asked = asked
         return readings
+
+    @callback
+    def _async_report(self, errors: Mapping[str, MepError]) -> None:
+        """Tell how a poll went; one that ends because the meter is closed tells nothing."""
+        if not self._is_quiet:
+            self.link.async_poll_ended(errors, self.meter.statistics)
 
     @callback
     def _async_watch_session(self, err: MepError | None) -> None:
@@ -297,8 +293,9 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
                 return
 
     @callback
-    def _async_cancel_slow(self) -> None:
-        """Stop reading in the background."""
+    def _async_quiet(self) -> None:
+        """Do nothing in the background any more, as the meter will be closed."""
+        self._is_quiet = True
         if self._slow_task is not None:
             self._slow_task.cancel()
 
@@ -334,7 +331,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
     async def _async_stop(self, event: Event) -> None:
         """Close the meter when Home Assistant stops, which unloads no entries."""
-        self._async_cancel_slow()
+        self._async_quiet()
         await self.meter.close()
 
     async def async_resync(self) -> ResyncResult:
@@ -397,15 +394,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         for table in sorted(before - errors.keys()):
             _LOGGER.info("%s: %s no longer fails", self.name, table)
 
-    def _error_text(self, err: MepError) -> _ErrorText:
+    def _error_text(self, err: MepError) -> ErrorText:
         """Return the translated text for an error of the meter client."""
-        return {
-            "translation_domain": DOMAIN,
-            "translation_key": next(
-                key for kind, key in _TRANSLATION_KEYS if isinstance(err, kind)
-            ),
-            "translation_placeholders": {
-                "meter": self.config_entry.title,
-                "error": str(err),
-            },
-        }
+        return error_text(err, self.config_entry.title)

@@ -1,4 +1,4 @@
-"""The event entity: what the meter writes into its log."""
+"""The event entities: what happens to the link, and what the meter writes into its log."""
 
 from typing import override
 
@@ -10,6 +10,7 @@ from homeassistant.util.json import JsonObjectType
 
 from .coordinator import MeterCoordinator, NesMepConfigEntry
 from .entity import NesMepEntity, async_add_what_is_reported
+from .link import LINK_EVENT_TYPES, LinkEvent
 from .mep import MeterEvent
 from .slow import METER_EVENT
 
@@ -22,6 +23,13 @@ METER_EVENT_DESCRIPTION = EventEntityDescription(
     # Most entries concern the grid company, and the log takes its time to be read.
     entity_registry_enabled_default=False,
     event_types=["logged"],
+)
+
+LINK_DESCRIPTION = EventEntityDescription(
+    key="link",
+    translation_key="link",
+    entity_category=EntityCategory.DIAGNOSTIC,
+    event_types=list(LINK_EVENT_TYPES),
 )
 
 
@@ -42,8 +50,9 @@ async def async_setup_entry(
     entry: NesMepConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the event entity of a meter that has an event log."""
+    """Add the event entities of a meter: its link's, and its log's where it has one."""
     coordinator = entry.runtime_data
+    async_add_entities([NesMepLinkEvent(coordinator, LINK_DESCRIPTION)])
 
     def make(_: str) -> NesMepMeterEvent:
         return NesMepMeterEvent(coordinator, METER_EVENT_DESCRIPTION)
@@ -87,3 +96,35 @@ class NesMepMeterEvent(NesMepEntity, EventEntity):
         if self.available != self._was_available:
             self._was_available = self.available
             super()._handle_coordinator_update()
+
+
+class NesMepLinkEvent(NesMepEntity, EventEntity):
+    """What happened to the link last: how it failed, or that it recovered."""
+
+    entity_description: EventEntityDescription
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return True: a link that is down is what this entity tells about."""
+        return True
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Begin to be told, and catch up with what happened meanwhile."""
+        await super().async_added_to_hass()
+        link = self.coordinator.link
+        self.async_on_remove(link.async_subscribe(self._async_tell, is_entity=True))
+        if event := link.missed(self.state, self.state_attributes["event_type"]):
+            self._async_tell(event)
+
+    @callback
+    def _async_tell(self, event: LinkEvent) -> None:
+        """Show an event."""
+        self._trigger_event(event.type, dict(event.attributes))
+        self.async_write_ha_state()
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write nothing: polls are no events."""

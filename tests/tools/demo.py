@@ -103,9 +103,13 @@ class Meter:
         return self._keys[key]
 
     async def states(self) -> States:
-        """Return the states of the meter's entities."""
+        """Return the states of the meter's entities, but for those that show events."""
         listed = await self.api.states()
-        return {id_: listed[id_] for id_ in self._keys.values() if id_ in listed}
+        return {
+            id_: listed[id_]
+            for id_ in self._keys.values()
+            if id_ in listed and not id_.startswith("event.")
+        }
 
     async def settled(self, is_enough: Callable[[States], bool]) -> States:
         """Poll the states until they are as they should be, and return them."""

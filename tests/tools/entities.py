@@ -23,7 +23,7 @@ from custom_components.nes_mep.descriptions import (
     SUBJECT_SENSORS,
     describe_sensor,
 )
-from custom_components.nes_mep.event import METER_EVENT_DESCRIPTION
+from custom_components.nes_mep.event import LINK_DESCRIPTION, METER_EVENT_DESCRIPTION
 from custom_components.nes_mep.mbus import LAST_READING, QUANTITIES
 from custom_components.nes_mep.mep.register_descriptions import (
     APPARENT_ENERGIES,
@@ -240,6 +240,7 @@ def _subject_rows() -> Iterator[Row]:
 def _link_rows() -> Iterator[Row]:
     """Return the rows of the link."""
     yield _row("binary_sensor", LINK_PROBLEM, LINK_PROBLEM.key, "the link", "all")
+    yield _row("event", LINK_DESCRIPTION, LINK_DESCRIPTION.key, "the link", "all")
     for description in LINK_SENSORS.values():
         yield _row("sensor", description, description.key, "the link", "all")
 
