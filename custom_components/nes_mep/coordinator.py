@@ -21,6 +21,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 
 from .const import CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
 from .failures import ErrorText, error_text
+from .healing import SelfHealing
 from .issues import async_create_tls_refused, async_delete_tls_refused
 from .link import WHOLE_POLL, async_get_link
 from .mep import (
@@ -139,6 +140,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._slow_task: asyncio.Task[None] | None = None
         self._is_quiet = False
         self.link = async_get_link(hass, entry.entry_id)
+        self._healing = SelfHealing(hass, entry, self._async_mend)
 
     @override
     async def _async_setup(self) -> None:
@@ -221,6 +223,12 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         """Tell how a poll went; one that ends because the meter is closed tells nothing."""
         if not self._is_quiet:
             self.link.async_poll_ended(errors, self.meter.statistics)
+            self._healing.async_poll_ended(errors.values())
+
+    async def _async_mend(self) -> None:
+        """Make the session anew and poll at once. Raises MepError if there is none."""
+        await self.meter.resync()
+        await self.async_refresh()
 
     @callback
     def _async_watch_session(self, err: MepError | None) -> None:
@@ -296,6 +304,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
     def _async_quiet(self) -> None:
         """Do nothing in the background any more, as the meter will be closed."""
         self._is_quiet = True
+        self._healing.async_stop()
         if self._slow_task is not None:
             self._slow_task.cancel()
 
