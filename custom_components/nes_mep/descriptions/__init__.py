@@ -11,6 +11,7 @@ from .power import POWER_SENSORS
 from .state import (
     ACTIVE_TARIFF,
     BINARY_SENSORS,
+    CLOCK_DRIFT,
     CLOCK_SENSORS,
     OUTAGE_SENSORS,
     POWER_QUALITY_SENSORS,
@@ -19,6 +20,7 @@ from .state import (
 __all__ = [
     "ACTIVE_TARIFF",
     "BINARY_SENSORS",
+    "CLOCK_DRIFT",
     "LINK_SENSORS",
     "REGISTER_SENSORS",
     "SUBJECT_SENSORS",

@@ -25,16 +25,18 @@ ACTIVE_TARIFF: Final = MeterSensorDescription(
     options=[str(tariff) for tariff in TARIFFS],
 )
 
+CLOCK_DRIFT: Final = MeterSensorDescription(
+    key="clock_drift",
+    translation_key="clock_drift",
+    entity_category=EntityCategory.DIAGNOSTIC,
+    device_class=SensorDeviceClass.DURATION,
+    state_class=SensorStateClass.MEASUREMENT,
+    native_unit_of_measurement=UnitOfTime.SECONDS,
+    suggested_display_precision=1,
+)
+
 CLOCK_SENSORS = (
-    MeterSensorDescription(
-        key="clock_drift",
-        translation_key="clock_drift",
-        entity_category=EntityCategory.DIAGNOSTIC,
-        device_class=SensorDeviceClass.DURATION,
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=UnitOfTime.SECONDS,
-        suggested_display_precision=1,
-    ),
+    CLOCK_DRIFT,
     ACTIVE_TARIFF,
     MeterSensorDescription(
         key="season",
