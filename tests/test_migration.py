@@ -1,10 +1,13 @@
 """What docs/migration.md promises of the recorder: an old sensor's statistics go on."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+)
 
 from homeassistant.components.recorder import Recorder, get_instance
 from homeassistant.components.recorder.statistics import statistics_during_period
@@ -171,3 +174,54 @@ async def test_renamed_old_sensor_keeps_its_statistics(
     [(reading, total)] = await _rows(hass, OLD_ID)
     assert reading == pytest.approx(energy(meter))
     assert total < 1
+
+
+async def test_too_late(
+    account: Account,
+    hass: HomeAssistant,
+    meter: SimulatedMeter,
+    url: str,
+    clock: Clock,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """After ten days the sum begins anew, and adjusting its first hour mends it."""
+    old = OldSensor(hass, meter, UnitOfEnergy.KILO_WATT_HOUR)
+    meter.set_energy(0, 5_000_000)
+    old.read()
+    await account.step()
+    meter.set_energy(0, 9_000_000)
+    for _ in range(11):
+        old.read()
+        await account.step()
+    [(_, total)] = await _rows(hass, OLD_ID, "hour")
+    assert total == pytest.approx(4000, abs=1)
+
+    await old.remove()
+    clock.now += timedelta(days=11)
+    freezer.move_to(clock.now + timedelta(seconds=10))
+    await hass.services.async_call(
+        "recorder", "purge", {"keep_days": 10}, blocking=True
+    )
+    await async_wait_recording_done(hass)
+    assert not await _rows(hass, OLD_ID)
+
+    meter.set_energy(0, 9_100_000)
+    entry = await set_up(hass, make_entry(meter, url))
+    await _rename(hass, entity_ids(hass, entry)["energy_import"], OLD_ID)
+    begin = clock.now
+    for _ in range(12):
+        await account.step()
+    (_, before), (_, after) = await _rows(hass, OLD_ID, "hour")
+    assert after - before == pytest.approx(-4000, abs=1)
+
+    # The dialogue sends by how much the hour is wrong: it used 100 kWh, not minus 4000.
+    get_instance(hass).async_adjust_statistics(
+        OLD_ID, begin, 100 - (after - before), UnitOfEnergy.KILO_WATT_HOUR
+    )
+    await async_wait_recording_done(hass)
+    await account.step()
+    (_, before), (_, after) = await _rows(hass, OLD_ID, "hour")
+    assert after - before == pytest.approx(100)
+    *_, (reading, total) = await _rows(hass, OLD_ID)
+    assert total == pytest.approx(before + 100, abs=1)
+    assert reading == pytest.approx(energy(meter))
