@@ -319,6 +319,18 @@ async def test_unreadable_interface_version_is_no_obstacle(
     assert not (await meter.read()).errors
 
 
+@pytest.mark.parametrize("readings", [0, 1, 2])
+async def test_layout_changes_at_any_time(
+    meter: Meter, simulated: SimulatedMeter, readings: int
+) -> None:
+    """Registers are found again, however often they had been read before."""
+    for _ in range(readings):
+        await meter.read()
+    simulated.change_profile("gen3_demand")
+    assert_true(meter, await meter.read(), simulated)
+    assert "demand_resets" in meter.registers
+
+
 async def test_clock(meter: Meter, simulated: SimulatedMeter) -> None:
     """BT52 is the meter's clock, wrong or not."""
     simulated.clock_offset = -90

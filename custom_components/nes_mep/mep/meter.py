@@ -342,16 +342,14 @@ class Meter:
         number jump. Where the version cannot be read, a jump is reason enough.
         Raises MepError.
         """
-        jumps, jumped, known = (
-            self._client.sequence_jumps,
-            self._has_jumped,
-            self._interface_version,
-        )
+        jumps, known = self._client.sequence_jumps, self._interface_version
         try:
             version = await read_interface_version(self._client)
         except (MepResponseError, MepTimeoutError) as err:
             _LOGGER.debug("The interface version cannot be read: %s", err)
             version = _UNREADABLE
+        # A jump that answers this very read counts; it is looked into once more later.
+        jumped = self._has_jumped
         changed = version != known and (known is not None or jumped)
         if changed or (jumped and version == _UNREADABLE):
             _LOGGER.debug("Learning the layout of the meter's tables again")
