@@ -24,7 +24,7 @@ _LAYERS = (
     ("security.tls_secrets", "security.tls_session"),
     ("security.tls_records",),
     ("security",),
-    ("framing", "packet", "statistics", "key", "tables.data"),
+    ("framing", "packet", "statistics", "trace", "key", "tables.data"),
     ("digest", "errors"),
 )
 """A module imports from lower layers only; tables may use each other downwards."""

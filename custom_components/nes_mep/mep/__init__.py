@@ -30,9 +30,11 @@ from .tables.events import MeterEvent
 from .tables.load_profile_blocks import ChannelStatus, IntervalFlag
 from .tables.mbus import MBusDevice
 from .tables.mbus_telegram import MBusRecord
+from .trace import ExchangeRecord, TablePart, Trace
 
 __all__ = [
     "ChannelStatus",
+    "ExchangeRecord",
     "IntervalFlag",
     "KeyKind",
     "LinkStatistics",
@@ -60,6 +62,8 @@ __all__ = [
     "ResyncResult",
     "SecurityMode",
     "Subject",
+    "TablePart",
+    "Trace",
     "UtcClock",
     "Value",
     "best_data_set",

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import time
 from typing import Final
 
 from .errors import (
@@ -26,6 +27,7 @@ from .packet import (
 from .port import Port
 from .security import Envelope, Exchange, Security
 from .statistics import LinkStatistics
+from .trace import ExchangeRecord, Trace
 
 __all__ = ["LinkStatistics", "MepClient"]
 
@@ -65,7 +67,11 @@ class MepClient:
     """
 
     def __init__(
-        self, port: Port, security: Security, statistics: LinkStatistics
+        self,
+        port: Port,
+        security: Security,
+        statistics: LinkStatistics,
+        trace: Trace | None = None,
     ) -> None:
         """Join a port and a mode of security; nothing is sent yet.
 
@@ -73,7 +79,8 @@ class MepClient:
         it refused because a reply was lost.
         """
         self.statistics = statistics
-        self._port = port
+        self.trace = trace or Trace()
+        self.port = port
         self._security = security
         self.sequence_jumps = 0
         self._sequence_number = secrets.randbelow(_SEQUENCE_NUMBERS)
@@ -84,7 +91,7 @@ class MepClient:
     @property
     def answering(self) -> bool:
         """Whether the meter has answered since the port was opened."""
-        return self._port.answering
+        return self.port.answering
 
     @property
     def announces_changes(self) -> bool:
@@ -98,7 +105,7 @@ class MepClient:
 
     async def close(self) -> None:
         """End the session, if there is one, and close the port for good."""
-        await self._port.close(self._security.farewell())
+        await self.port.close(self._security.farewell())
 
     def forget_session(self) -> None:
         """Let the next request start anew.
@@ -169,7 +176,13 @@ class MepClient:
             data = response_data(request, await self._ask(request))
         except MepError as err:
             self.statistics.last_error = str(err)
+            if isinstance(err, MepResponseError):
+                self.trace.refuse(request.table, err.code)
             raise
+        if isinstance(request, PartialRead):
+            self.trace.keep(request.table, request.offset, request.count, data)
+        else:
+            self.trace.keep(request.table, 0, request.length, data)
         self._replied_at = asyncio.get_running_loop().time()
         return data
 
@@ -220,10 +233,10 @@ class MepClient:
         """Return the response packet of a reply that was verified."""
         reopened = False
         corrupted = 0
-        await self._port.open()
+        await self.port.open()
         while True:
             try:
-                return await self._port.converse(
+                return await self.port.converse(
                     lambda exchange: self._exchange(exchange, packet)
                 )
             except MepProtocolError:
@@ -246,7 +259,7 @@ class MepClient:
     async def _reopen(self) -> None:
         """Open the port anew; what was agreed with the meter may be lost."""
         self._security.forget()
-        await self._port.reopen()
+        await self.port.reopen()
 
     async def _exchange(self, exchange: Exchange, packet: bytes) -> bytes:
         """Return the packet of a genuine reply, in a new session where one is needed.
@@ -259,20 +272,44 @@ class MepClient:
         while True:
             attempts += 1
             try:
-                if self._starts_anew:
-                    self._security.forget()
-                if not self._security.established:
-                    await self._establish(exchange)
-                return await exchange(self._seal(packet))
+                return await self._attempt(exchange, packet)
             except (MepTimeoutError, MepProtocolError, MepSecurityError) as err:
                 if self._security.established:
                     raise
                 _LOGGER.debug("There is no session: %s", err)
-                if attempts < self._port.copies:
+                if attempts < self.port.copies:
                     continue
                 if isinstance(err, MepProtocolError):
                     raise MepSecurityError(f"No secured session holds: {err}") from err
                 raise
+
+    async def _attempt(self, exchange: Exchange, packet: bytes) -> bytes:
+        """Return the packet of a genuine reply; whatever comes of it is kept."""
+        began, began_at = asyncio.get_running_loop().time(), time.time()
+        sent = self.statistics.requests
+        reply: bytes | None = None
+        error: str | None = None
+        try:
+            if self._starts_anew:
+                self._security.forget()
+            if not self._security.established:
+                await self._establish(exchange)
+            reply = await exchange(self._seal(packet))
+        except BaseException as err:
+            error = type(err).__name__
+            raise
+        finally:
+            self.trace.add(
+                ExchangeRecord(
+                    at=began_at,
+                    seconds=asyncio.get_running_loop().time() - began,
+                    sent=self.statistics.requests - sent,
+                    request=packet,
+                    reply=reply,
+                    error=error,
+                )
+            )
+        return reply
 
     async def _establish(self, exchange: Exchange) -> None:
         """Start a session, and count it."""

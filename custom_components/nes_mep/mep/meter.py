@@ -32,6 +32,7 @@ from .tables.events import MeterEvent
 from .tables.identity import SYSTEM_LENGTH, SystemInformation, decode_system_information
 from .tables.layout import Span, spans
 from .tables.mbus import DeviceDimensions, MBusDevice
+from .trace import Trace
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -101,12 +102,14 @@ class Meter:
         timing: Timing | None = None,
         security: SecurityMode = SecurityMode.DIGEST,
         key_kind: KeyKind = KeyKind.BASIC,
+        trace: Trace | None = None,
     ) -> Self:
         """Open a port and read what is needed to understand the meter behind it.
 
         url is a device path or a serialx URL, key the 16 bytes of the MEP key, and
         timing another than the usual time limits. security is the one mode that will
-        be used; TLS needs to be told which key it is.
+        be used; TLS needs to be told which key it is. trace is where to keep what goes
+        over the link lately, if the meter's own would not do.
         Raises MepConnectionError when the port does not open, MepTimeoutError when
         nothing answers, MepAuthenticationError when the meter refuses the key,
         MepUnsupportedSecurityError when it begins no TLS session, and every other
@@ -114,7 +117,10 @@ class Meter:
         """
         statistics = LinkStatistics()
         port = Port(url, statistics=statistics, baudrate=baudrate, timing=timing)
-        client = MepClient(port, make_security(security, key, key_kind), statistics)
+        client = MepClient(
+            port, make_security(security, key, key_kind), statistics, trace
+        )
+        client.trace.forget_tables()
         try:
             identity = await read_identity(client)
             register_map = await read_register_map(client, identity)
@@ -133,6 +139,11 @@ class Meter:
     def statistics(self) -> LinkStatistics:
         """The counters of the link."""
         return self._client.statistics
+
+    @property
+    def trace(self) -> Trace:
+        """What went over the link lately."""
+        return self._client.trace
 
     @property
     def register_map(self) -> RegisterMap:
@@ -353,6 +364,7 @@ class Meter:
         changed = version != known and (known is not None or jumped)
         if changed or (jumped and version == _UNREADABLE):
             _LOGGER.debug("Learning the layout of the meter's tables again")
+            self.trace.forget_tables()
             self.identity = await read_identity(self._client)
             self._locate(await read_register_map(self._client, self.identity))
             changed = True
