@@ -30,6 +30,7 @@ from .tables.events import MeterEvent
 from .tables.load_profile_blocks import ChannelStatus, IntervalFlag
 from .tables.mbus import MBusDevice
 from .tables.mbus_telegram import MBusRecord
+from .tls_probe import probe_tls
 from .trace import ExchangeRecord, TablePart, Trace
 
 __all__ = [
@@ -68,4 +69,5 @@ __all__ = [
     "Value",
     "best_data_set",
     "parse_key",
+    "probe_tls",
 ]

@@ -32,6 +32,7 @@ from .tables.events import MeterEvent
 from .tables.identity import SYSTEM_LENGTH, SystemInformation, decode_system_information
 from .tables.layout import Span, spans
 from .tables.mbus import DeviceDimensions, MBusDevice
+from .tls_probe import probe_tls_on
 from .trace import Trace
 
 _LOGGER = logging.getLogger(__name__)
@@ -320,6 +321,13 @@ class Meter:
             attempts=self.statistics.requests - requests,
             sequence_number_changed=self._client.sequence_jumps != jumps,
         )
+
+    async def probe_tls(self, key: bytes) -> KeyKind | None:
+        """Return as which of its keys the meter takes a key in TLS, None for no TLS.
+
+        The mode of security stays the one that the meter was opened in.
+        """
+        return await probe_tls_on(self._client.port, key)
 
     def _locate(self, register_map: RegisterMap) -> None:
         """Take dimensions and selections as the present ones."""
