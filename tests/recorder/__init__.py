@@ -1,0 +1,1 @@
+"""Tests with a real recorder: what becomes of the readings in the long run."""
