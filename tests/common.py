@@ -24,7 +24,7 @@ from .values import KEY, Stopwatch
 
 
 def make_entry(meter: SimulatedMeter, port: str, **options: object) -> MockConfigEntry:
-    """Return the entry that the flows make for a meter."""
+    """Return the entry that the config flow makes for a meter, with these options."""
     serial_number = meter.profile.serial_number
     return MockConfigEntry(
         domain=DOMAIN,
@@ -104,16 +104,19 @@ async def disable_all_but(
     assert states(hass, entry).keys() == keys | {"link_problem"}
 
 
+_ABOUT_ITSELF = {"history_progress", "link"}
+"""What says nothing of the meter, and is unknown until something happens."""
+
+
 def states(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, str]:
     """Return the states of an entry's enabled entities by key.
 
-    Keys of M-Bus meters begin with "mbus_". The event entity of the link, whose state
-    is the time of its last event, is left out.
+    Keys of M-Bus meters begin with "mbus_".
     """
     return {
         key: state.state
         for key, entity_id in entity_ids(hass, entry).items()
-        if key != "link" and (state := hass.states.get(entity_id))
+        if key not in _ABOUT_ITSELF and (state := hass.states.get(entity_id))
     }
 
 

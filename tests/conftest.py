@@ -13,7 +13,8 @@ import pytest
 # The harness has a folder of this name too; the one that is imported first counts.
 from custom_components.nes_mep.mep import port
 
-from .simulator import PROFILES, SimulatedMeter, serve_pty, serve_tcp
+from .simulator import SimulatedMeter, serve_pty, serve_tcp
+from .simulator.catalogue import EVERY_PROFILE
 from .values import KEY, Clock, Stopwatch
 
 
@@ -41,7 +42,7 @@ def profile() -> str:
 def meter(profile: str, clock: Clock) -> SimulatedMeter:
     """Return a simulated meter that answers without delay."""
     return SimulatedMeter(
-        PROFILES[profile], key=KEY.encode()[:16], clock=clock, paced=False
+        EVERY_PROFILE[profile], key=KEY.encode()[:16], clock=clock, paced=False
     )
 
 
@@ -65,6 +66,17 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOCAL_TIMING", "NETWORK_TIMING"):
         timing = replace(getattr(port, name), reply=0.1, enable_off=0.0)
         monkeypatch.setattr(port, name, timing)
+
+
+@pytest.fixture
+def hasty_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Import the history without its pauses: where time stands still, they have no end."""
+    for name in (
+        "history._LOOK_DELAY",
+        "history_import._RETRY_PAUSE",
+        "history_import.REQUEST_PERIOD",
+    ):
+        monkeypatch.setattr(f"custom_components.nes_mep.{name}", 0.0)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from custom_components.nes_mep.binary_sensor import LINK_PROBLEM
 from custom_components.nes_mep.const import DOMAIN
 from custom_components.nes_mep.descriptions import (
     BINARY_SENSORS,
+    HISTORY_PROGRESS,
     LINK_SENSORS,
     REGISTER_SENSORS,
     SUBJECT_SENSORS,
@@ -103,6 +104,7 @@ def sensors() -> list[SensorEntityDescription]:
         *REGISTER_SENSORS.values(),
         *SUBJECT_SENSORS.values(),
         *LINK_SENSORS.values(),
+        HISTORY_PROGRESS,
         *demands,
         *mbus,
         LAST_READING,

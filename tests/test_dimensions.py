@@ -28,7 +28,10 @@ def register_keys(
     hass: HomeAssistant, entry: object, meter: SimulatedMeter
 ) -> set[str]:
     """Return the keys of all entities that could be of registers."""
-    others = {"clock_drift", "last_reply_time", "link", "link_problem", "meter_event"}
+    others = {
+        *("clock_drift", "history_progress", "last_reply_time", "link"),
+        *("link_problem", "meter_event"),
+    }
     return {
         key
         for key in entity_ids(hass, entry)

@@ -25,7 +25,10 @@ ON_AT_FIRST = {
     *("alarm_memory_failure", "alarm_neutral_fault", "alarm_phase_loss"),
     *("disconnect_state", "link_problem"),
 }
-APART = {"clock_drift", "last_reply_time", "link", "link_problem", "meter_event"}
+APART = {
+    *("clock_drift", "history_progress", "last_reply_time", "link", "link_problem"),
+    "meter_event",
+}
 
 
 @pytest.fixture

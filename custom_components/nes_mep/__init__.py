@@ -1,13 +1,17 @@
 """The NES / Echelon smart meter integration: reads a meter over its MEP."""
 
+import asyncio
+
 from homeassistant.const import Platform
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 
-from .const import DOMAIN
+from .const import CONF_IMPORT_HISTORY, DEFAULT_IMPORT_HISTORY, DOMAIN
 from .coordinator import MeterCoordinator, NesMepConfigEntry
 from .descriptions import describe_register
+from .history import History, history_store
+from .history_import import HistoryImporter
 from .issues import async_delete_tls_refused
 from .link import async_forget_link
 from .mbus import device_identifier
@@ -38,8 +42,54 @@ async def async_setup_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> bo
             if describe_register(key) and key not in coordinator.data.reported
         }
     )
+    coordinator.history = History(
+        hass,
+        history_store(hass, entry.entry_id),
+        HistoryImporter(
+            hass,
+            coordinator.meter,
+            coordinator.name,
+            entity_ids=coordinator.async_enabled_entities,
+            on_progress=coordinator.async_update_listeners,
+        ),
+        coordinator.name,
+    )
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    if entry.options.get(CONF_IMPORT_HISTORY, DEFAULT_IMPORT_HISTORY):
+        _async_import_history(hass, entry)
     return True
+
+
+@callback
+def _async_import_history(hass: HomeAssistant, entry: NesMepConfigEntry) -> None:
+    """Fill the past, and what was missed, in the background as long as it is loaded."""
+    coordinator, history = entry.runtime_data, entry.runtime_data.history
+    was_read_whole = coordinator.is_read_whole
+    task: asyncio.Task[None] | None = None
+
+    @callback
+    def run() -> None:
+        nonlocal task
+        task = entry.async_create_background_task(
+            hass, history.async_look_through(), f"{coordinator.name} history"
+        )
+
+    @callback
+    def watch_link() -> None:
+        nonlocal was_read_whole
+        if coordinator.is_read_whole and not was_read_whole:
+            history.async_note_interruption()
+        was_read_whole = coordinator.is_read_whole
+
+    @callback
+    def stop() -> None:
+        if task is not None:
+            task.cancel()
+
+    entry.async_on_unload(coordinator.async_add_listener(watch_link))
+    entry.async_on_unload(history.async_watch(run, lambda: coordinator.is_read_whole))
+    # Before the meter is closed, so that nothing is told to fail.
+    entry.async_on_unload(stop)
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> bool:
@@ -51,6 +101,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> N
     """Leave nothing behind."""
     async_delete_tls_refused(hass, entry)
     async_forget_link(hass, entry.entry_id)
+    await history_store(hass, entry.entry_id).async_remove()
 
 
 async def async_remove_config_entry_device(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Set as AbstractSet
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 import logging
 from time import monotonic
 from typing import Final, override
@@ -22,6 +22,8 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from .const import CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
 from .failures import ErrorText, error_text
 from .healing import SelfHealing
+from .history import History
+from .history_import import HistoryError, HistoryImport
 from .issues import async_create_tls_refused, async_delete_tls_refused
 from .link import WHOLE_POLL, async_get_link
 from .mep import (
@@ -109,6 +111,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
     config_entry: NesMepConfigEntry
     meter: Meter
     slow: SlowReadings
+    history: History
 
     def __init__(
         self,
@@ -330,6 +333,11 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             self.async_remove_entities(gone)
         return data
 
+    @property
+    def is_read_whole(self) -> bool:
+        """Whether the last poll brought all that it asked for."""
+        return self.last_update_success and not self.data.failed_tables
+
     @callback
     def async_remove_entities(self, keys: AbstractSet[str]) -> None:
         """Remove the entities with these keys from the registry, and thereby at all."""
@@ -363,6 +371,24 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         except MepError as err:
             raise HomeAssistantError(**self._error_text(err)) from err
 
+    async def async_import_history(
+        self, start: datetime | None, end: datetime | None
+    ) -> HistoryImport:
+        """Fill the statistics from the load profile, in a span or all that it knows.
+
+        Raises HomeAssistantError, translated, when that cannot be done.
+        """
+        try:
+            return await self.history.async_import(start, end)
+        except MepError as err:
+            raise HomeAssistantError(**self._error_text(err)) from err
+        except HistoryError as err:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key=err.translation_key,
+                translation_placeholders={"meter": self.config_entry.title},
+            ) from err
+
     def _wanted_registers(self) -> set[str]:
         """Return the keys of the registers that enabled entities show.
 
@@ -393,6 +419,15 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             for entity in er.async_entries_for_config_entry(
                 er.async_get(self.hass), self.config_entry.entry_id
             )
+        }
+
+    @callback
+    def async_enabled_entities(self) -> dict[str, str]:
+        """Return the ids of the meter's enabled entities by key."""
+        return {
+            key: entity.entity_id
+            for key, entity in self.async_registered_entities().items()
+            if not entity.disabled
         }
 
     def _log_failed_tables(self, errors: Mapping[str, MepError]) -> None:

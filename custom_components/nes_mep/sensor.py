@@ -9,6 +9,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .coordinator import LINK, MeterCoordinator, NesMepConfigEntry
 from .descriptions import (
     ACTIVE_TARIFF,
+    HISTORY_PROGRESS,
     LINK_SENSORS,
     REGISTER_SENSORS,
     MeterSensorDescription,
@@ -48,8 +49,13 @@ async def async_setup_entry(
         return kind(coordinator, description)
 
     async_add_entities(
-        NesMepLinkSensor(coordinator, description, counter)
-        for counter, description in LINK_SENSORS.items()
+        [
+            NesMepHistoryProgress(coordinator, HISTORY_PROGRESS),
+            *(
+                NesMepLinkSensor(coordinator, description, counter)
+                for counter, description in LINK_SENSORS.items()
+            ),
+        ]
     )
     async_add_what_is_reported(
         coordinator, async_add_entities, lambda: coordinator.data.reported, make
@@ -111,4 +117,22 @@ class NesMepLinkSensor(NesMepEntity, SensorEntity):
         """Write the state if the counter is another."""
         if (count := self._count) != self._attr_native_value:
             self._attr_native_value = count
+            super()._handle_coordinator_update()
+
+
+class NesMepHistoryProgress(NesMepEntity, SensorEntity):
+    """How much of the newest import of the load profile is done, in percent."""
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return True: an import that waits for the meter is still there."""
+        return True
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write the state if the import went on."""
+        if (progress := self.coordinator.history.progress) != self._attr_native_value:
+            self._attr_native_value = progress
             super()._handle_coordinator_update()

@@ -26,16 +26,26 @@ if TYPE_CHECKING:
 else:
     import voluptuous as vol
 
+SERVICE_IMPORT_HISTORY: Final = "import_history"
 SERVICE_READ_EVENTS: Final = "read_events"
 SERVICE_RESYNC_CLOCK: Final = "resync_clock"
 
 ATTR_COUNT: Final = "count"
+ATTR_END: Final = "end"
+ATTR_START: Final = "start"
 
 _TARGET: Final = {
     vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string,
     **cv.ENTITY_SERVICE_FIELDS,
 }
 
+IMPORT_HISTORY_SCHEMA: Final = vol.Schema(
+    {
+        **_TARGET,
+        vol.Optional(ATTR_START): cv.datetime,
+        vol.Optional(ATTR_END): cv.datetime,
+    }
+)
 RESYNC_CLOCK_SCHEMA: Final = vol.Schema(_TARGET)
 READ_EVENTS_SCHEMA: Final = vol.Schema(
     {**_TARGET, vol.Optional(ATTR_COUNT): vol.All(vol.Coerce(int), vol.Range(min=1))}
@@ -45,6 +55,13 @@ READ_EVENTS_SCHEMA: Final = vol.Schema(
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions of the integration."""
+    hass.services.async_register(
+        DOMAIN,
+        SERVICE_IMPORT_HISTORY,
+        _async_import_history,
+        schema=IMPORT_HISTORY_SCHEMA,
+        supports_response=SupportsResponse.OPTIONAL,
+    )
     hass.services.async_register(
         DOMAIN,
         SERVICE_RESYNC_CLOCK,
@@ -81,6 +98,29 @@ async def _async_resync_clock(call: ServiceCall) -> ServiceResponse:
         }
 
     return await _async_ask(call, resync)
+
+
+async def _async_import_history(call: ServiceCall) -> ServiceResponse:
+    """Fill the statistics of each meter that is asked for from its load profile.
+
+    Answers with hours_written, what was written and skipped for each entity,
+    intervals_read and unusable_intervals. Times without a zone are those of Home
+    Assistant.
+    """
+    start, end = (
+        dt_util.as_utc(time) if (time := call.data.get(name)) else None
+        for name in (ATTR_START, ATTR_END)
+    )
+    if start is not None and end is not None and start >= end:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="empty_span"
+        )
+
+    async def import_history(entry: NesMepConfigEntry) -> JsonObjectType:
+        result = await entry.runtime_data.async_import_history(start, end)
+        return result.as_json
+
+    return await _async_ask(call, import_history)
 
 
 async def _async_read_events(call: ServiceCall) -> ServiceResponse:

@@ -18,6 +18,7 @@ import homeassistant.const  # noqa: F401  # isort: skip
 from custom_components.nes_mep.binary_sensor import LINK_PROBLEM
 from custom_components.nes_mep.descriptions import (
     BINARY_SENSORS,
+    HISTORY_PROGRESS,
     LINK_SENSORS,
     REGISTER_SENSORS,
     SUBJECT_SENSORS,
@@ -234,6 +235,13 @@ def _subject_rows() -> Iterator[Row]:
         METER_EVENT_DESCRIPTION.key,
         "BT74, ET79",
         "with an event log",
+    )
+    yield _row(
+        "sensor",
+        HISTORY_PROGRESS,
+        HISTORY_PROGRESS.key,
+        "BT64..BT67",
+        "with a load profile",
     )
 
 

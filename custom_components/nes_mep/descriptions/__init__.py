@@ -6,6 +6,7 @@ from typing import Final
 from .demand import describe_demand
 from .energy import ENERGY_SENSORS
 from .expand import MeterSensorDescription
+from .history import HISTORY_PROGRESS
 from .link import LINK_SENSORS
 from .power import POWER_SENSORS
 from .state import (
@@ -21,6 +22,7 @@ __all__ = [
     "ACTIVE_TARIFF",
     "BINARY_SENSORS",
     "CLOCK_DRIFT",
+    "HISTORY_PROGRESS",
     "LINK_SENSORS",
     "REGISTER_SENSORS",
     "SUBJECT_SENSORS",

@@ -18,7 +18,12 @@ from .errors import (
     MepUnsupportedSecurityError,
 )
 from .key import KeyKind, parse_key
-from .load_profile import LoadProfileBatch, LoadProfileDownload, LoadProfileInterval
+from .load_profile import (
+    REQUEST_PERIOD,
+    LoadProfileBatch,
+    LoadProfileDownload,
+    LoadProfileInterval,
+)
 from .load_profile_channels import LoadProfileChannel
 from .load_profile_sets import LoadProfileSet, best_data_set
 from .meter import Meter, Readings, ResyncResult
@@ -34,6 +39,7 @@ from .tls_probe import probe_tls
 from .trace import ExchangeRecord, TablePart, Trace
 
 __all__ = [
+    "REQUEST_PERIOD",
     "ChannelStatus",
     "ExchangeRecord",
     "IntervalFlag",
