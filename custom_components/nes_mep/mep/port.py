@@ -271,7 +271,8 @@ class Port:
                 line.transport, _ = await serialx.create_serial_connection(
                     loop, lambda: line, self._url, baudrate=self._baudrate
                 )
-        except (*_PORT_ERRORS, ValueError) as err:
+        except Exception as err:
+            # Transports that others register with serialx raise what they like.
             reason = str(err) or f"no answer within {self._timing.open:.0f} s"
             raise MepConnectionError(
                 f"The port {self.name} does not open: {reason}"
