@@ -371,6 +371,18 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         except MepError as err:
             raise HomeAssistantError(**self._error_text(err)) from err
 
+    async def async_read_table(
+        self, table: int, offset: int, count: int | None
+    ) -> bytes:
+        """Return bytes of a table, without a count all up to its end.
+
+        Raises HomeAssistantError, translated, when they cannot be read.
+        """
+        try:
+            return await self.meter.read_table(table, offset, count)
+        except MepError as err:
+            raise HomeAssistantError(**self._error_text(err)) from err
+
     async def async_import_history(
         self, start: datetime | None, end: datetime | None
     ) -> HistoryImport:

@@ -20,6 +20,7 @@ from homeassistant.util.json import JsonObjectType
 from .const import DOMAIN
 from .coordinator import NesMepConfigEntry
 from .event import event_as_json
+from .mep.packet import parse_table, table_name
 
 if TYPE_CHECKING:
     import probatio as vol
@@ -28,11 +29,18 @@ else:
 
 SERVICE_IMPORT_HISTORY: Final = "import_history"
 SERVICE_READ_EVENTS: Final = "read_events"
+SERVICE_READ_TABLE: Final = "read_table"
 SERVICE_RESYNC_CLOCK: Final = "resync_clock"
 
 ATTR_COUNT: Final = "count"
 ATTR_END: Final = "end"
+ATTR_OFFSET: Final = "offset"
 ATTR_START: Final = "start"
+ATTR_TABLE: Final = "table"
+
+_MOST_BYTES = 0xFFFF
+_LAST_OFFSET = 0xFF_FFFF
+"""What a request has room for."""
 
 _TARGET: Final = {
     vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string,
@@ -49,6 +57,18 @@ IMPORT_HISTORY_SCHEMA: Final = vol.Schema(
 RESYNC_CLOCK_SCHEMA: Final = vol.Schema(_TARGET)
 READ_EVENTS_SCHEMA: Final = vol.Schema(
     {**_TARGET, vol.Optional(ATTR_COUNT): vol.All(vol.Coerce(int), vol.Range(min=1))}
+)
+READ_TABLE_SCHEMA: Final = vol.Schema(
+    {
+        **_TARGET,
+        vol.Required(ATTR_TABLE): vol.Any(cv.positive_int, cv.string),
+        vol.Optional(ATTR_OFFSET, default=0): vol.All(
+            vol.Coerce(int), vol.Range(min=0, max=_LAST_OFFSET)
+        ),
+        vol.Optional(ATTR_COUNT): vol.All(
+            vol.Coerce(int), vol.Range(min=1, max=_MOST_BYTES)
+        ),
+    }
 )
 
 
@@ -74,6 +94,13 @@ def async_setup_services(hass: HomeAssistant) -> None:
         SERVICE_READ_EVENTS,
         _async_read_events,
         schema=READ_EVENTS_SCHEMA,
+        supports_response=SupportsResponse.ONLY,
+    )
+    hass.services.async_register(
+        DOMAIN,
+        SERVICE_READ_TABLE,
+        _async_read_table,
+        schema=READ_TABLE_SCHEMA,
         supports_response=SupportsResponse.ONLY,
     )
 
@@ -135,6 +162,38 @@ async def _async_read_events(call: ServiceCall) -> ServiceResponse:
         return {"events": [event_as_json(event) for event in events]}
 
     return await _async_ask(call, read_events)
+
+
+async def _async_read_table(call: ServiceCall) -> ServiceResponse:
+    """Read bytes of a table of each meter that is asked for.
+
+    Answers with table, offset, length and data (hex), and with decoded, which is what
+    the bytes mean or null where that is not known.
+    """
+    text, offset = str(call.data[ATTR_TABLE]), call.data[ATTR_OFFSET]
+    try:
+        table = parse_table(text)
+    except ValueError as err:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="no_table",
+            translation_placeholders={"table": text},
+        ) from err
+
+    async def read_table(entry: NesMepConfigEntry) -> JsonObjectType:
+        coordinator = entry.runtime_data
+        data = await coordinator.async_read_table(
+            table, offset, call.data.get(ATTR_COUNT)
+        )
+        return {
+            "table": table_name(table),
+            "offset": offset,
+            "length": len(data),
+            "data": data.hex(),
+            "decoded": coordinator.meter.table_contents(table, offset, data),
+        }
+
+    return await _async_ask(call, read_table)
 
 
 async def _async_ask(

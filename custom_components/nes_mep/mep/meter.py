@@ -26,6 +26,7 @@ from .registers import Register, RegisterMap, Value, locate_registers
 from .security.modes import SecurityMode, make_security
 from .statistics import LinkStatistics
 from .subjects import SUBJECTS, Reader, Subject
+from .table_contents import Plain, table_contents
 from .tables.clock import UTC_CLOCK_LENGTH, UtcClock, decode_utc_clock
 from .tables.data import TableData
 from .tables.events import MeterEvent
@@ -302,6 +303,10 @@ class Meter:
         if count is not None:
             return await self._client.read(table, offset, count)
         return await self._client.read_to_end(table, offset)
+
+    def table_contents(self, table: int, offset: int, data: bytes) -> Plain:
+        """Return what bytes of a table mean as plain values, None if nobody knows."""
+        return table_contents(table, offset, data, self._register_map, self._registers)
 
     async def request(self, request: ReadRequest) -> bytes:
         """Return the table data that answers any read request. Raises MepError."""
