@@ -29,7 +29,7 @@ SAME_EVERYWHERE: Final = {"Port", "TLS"}
 
 SAME: Final[Mapping[str, set[str]]] = {
     "da": {"Flow", "Flow {register}"},
-    "fr": {"Mode", "Options", "Tables", "Volume", "Volume {register}"},
+    "fr": {"Mode", "Options", "Table", "Tables", "Volume", "Volume {register}"},
     "it": {"Volume", "Volume {register}"},
     "nb": {f"Tariff {tariff}" for tariff in range(1, 9)},
     "nl": {"Meter", "Volume", "Volume {register}", "handshakes", "resets"},
