@@ -1,0 +1,138 @@
+"""A house that is lived in, for pictures: statistics, an automation, things that happen."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+import json
+from typing import Final
+
+from .api import Api
+from .demo import DOMAIN, Meter, say
+from .simulator import Simulator
+
+AUTOMATION: Final = "meter_link"
+CONFIGURATION: Final = "automation: !include automations.yaml\n"
+"""What Home Assistant needs for automations, beside an empty file of this name."""
+
+TRIGGER: Final = "link_failed"
+
+DAYS: Final = 8  # of the past
+
+ENERGIES: Final = ("energy_import", "energy_export")
+
+TARIFF: Final = "active_tariff"
+TIERS: Final = (1, 0, 2)  # one after the other
+
+
+async def device_of(meter: Meter) -> str:
+    """Return the id of the meter's device."""
+    devices = await meter.api.command("config/device_registry/list")
+    device_id: str = next(
+        device["id"] for device in devices if meter.entry_id in device["config_entries"]
+    )
+    return device_id
+
+
+async def give_past(meter: Meter, _: Simulator) -> None:
+    """Import what the meter remembers, once the recorder has begun its statistics.
+
+    It adds to them every five minutes.
+    """
+    api = meter.api
+    now = datetime.now(UTC)
+    entity_ids = [meter.entity_id(key) for key in ENERGIES]
+    while True:
+        begun = await api.command(
+            "recorder/statistics_during_period",
+            start_time=(now - timedelta(hours=1)).isoformat(),
+            statistic_ids=entity_ids,
+            period="5minute",
+            types=["sum"],
+        )
+        if begun.keys() == set(entity_ids):
+            break
+        await asyncio.sleep(5)
+    answer = await api.action(
+        DOMAIN,
+        "import_history",
+        config_entry_id=meter.entry_id,
+        start=(now - timedelta(days=DAYS)).isoformat(),
+    )
+    say(f"  {json.dumps(answer)}")
+
+
+async def add_automation(meter: Meter, _: Simulator) -> None:
+    """Add an automation with a trigger and an action of the integration."""
+    device_id = await device_of(meter)
+    await meter.api.request(
+        "POST",
+        f"config/automation/config/{AUTOMATION}",
+        {
+            "alias": "Resync the meter when its link fails",
+            "description": "",
+            "mode": "single",
+            "triggers": [
+                {
+                    "trigger": f"{DOMAIN}.{TRIGGER}",
+                    "target": {"entity_id": [meter.entity_id("link")]},
+                    "options": {"kind": ["authentication_failure", "invalid_sequence"]},
+                }
+            ],
+            "conditions": [],
+            "actions": [
+                {
+                    "action": f"{DOMAIN}.resync_clock",
+                    "data": {"device_id": [device_id]},
+                }
+            ],
+        },
+    )
+
+
+async def live(meter: Meter, source: Simulator) -> None:
+    """Let the device have an automation, and something happen: the tariff changes."""
+    await add_automation(meter, source)
+    await enable_tariff(meter)
+    for tier in TIERS:
+        await switch_tariff(meter, source, tier)
+
+
+async def enable_tariff(meter: Meter) -> None:
+    """Enable the entity of the tariff; Home Assistant adds it half a minute later."""
+    api = meter.api
+    found: list[str] = []
+    # It exists once the meter was asked for its tariff.
+    while not found:
+        await asyncio.sleep(1)
+        found = [
+            entity_id
+            for entity_id, entity in (await api.entities(meter.entry_id)).items()
+            if entity["unique_id"].endswith(f"_{TARIFF}")
+        ]
+    await api.command(
+        "config/entity_registry/update", entity_id=found[0], disabled_by=None
+    )
+    await meter.learn_entities()
+
+
+async def switch_tariff(meter: Meter, source: Simulator, tier: int) -> None:
+    """Switch the tariff by hand and wait until Home Assistant knows."""
+    entity_id = meter.entity_id(TARIFF)
+    await source.control("tier", tier=tier)
+    # Tariffs are counted from 1.
+    await meter.settled(
+        lambda states: (
+            entity_id in states and states[entity_id]["state"] == str(tier + 1)
+        )
+    )
+
+
+async def ignore_issues(api: Api) -> None:
+    """Ignore what is only about how this Home Assistant was started."""
+    for issue in (await api.command("repairs/list_issues"))["issues"]:
+        if issue["domain"] != DOMAIN:
+            await api.command(
+                "repairs/ignore_issue",
+                domain=issue["domain"],
+                issue_id=issue["issue_id"],
+                ignore=True,
+            )
