@@ -14,7 +14,7 @@ _LAYERS = (
     ("history_cli",),
     ("__init__",),
     ("meter",),
-    ("event_log", "load_profile", "mbus_reading", "subjects", "tls_probe"),
+    ("redaction", "event_log", "load_profile", "mbus_reading", "subjects", "tls_probe"),
     ("load_profile_plan", "load_profile_sets"),
     ("discovery", "interface_definition", "load_profile_channels"),
     ("client", "registers"),

@@ -18,6 +18,8 @@ from .times import optional_date_time
 MBUS_SLOTS = 4
 """Device slots of M-Bus meters; those after them are MEP devices."""
 DEVICE_DIMENSIONS_LENGTH = 26
+READING_HEADER_LENGTH = 7
+"""Bytes of a reading before its first telegram."""
 RECURRING_READ_HEADER_LENGTH = 8
 """Bytes of an ET45 entry before its reading."""
 
@@ -154,7 +156,7 @@ def decode_mbus_reading(name: str, data: bytes) -> MBusReading:
     read_at = optional_date_time(table, 0, None)
     failed = table.bit(6, 5)
     telegrams: list[MBusTelegram] = []
-    position = 7
+    position = READING_HEADER_LENGTH
     while position < len(data) and (length := table.uint(position)):
         raw = data[position + 1 : position + 1 + length]
         position += 1 + length

@@ -32,7 +32,7 @@ _INTEGERS = {1: 1, 2: 2, 3: 3, 4: 4, 6: 6, 7: 8}
 _REAL = 5
 _BCD = {9: 1, 0xA: 2, 0xB: 3, 0xC: 4, 0xE: 6}
 """Data fields with BCD digits, and their lengths."""
-_VARIABLE = 0xD
+VARIABLE_DATA = 0xD
 _LENGTHS = {0: 0, 8: 0, _REAL: 4, **_INTEGERS, **_BCD}
 
 _FILLER = 0x2F
@@ -263,7 +263,7 @@ def decode_records(
     """
     records: list[MBusRecord] = []
     unknown: list[bytes] = []
-    for start, end in pairwise(_boundaries(data)):
+    for start, end in pairwise(record_boundaries(data)):
         raw = data[start:end]
         if raw[0] == _FILLER or (raw == b"\0" and end == len(data)):
             continue
@@ -275,7 +275,7 @@ def decode_records(
     return tuple(records), tuple(unknown)
 
 
-def _boundaries(data: bytes) -> list[int]:
+def record_boundaries(data: bytes) -> list[int]:
     """Return where records begin, and the end of the last one."""
     boundaries = [0]
     while boundaries[-1] < len(data):
@@ -290,7 +290,7 @@ def _record_length(data: bytes) -> int | None:
     header = decode_record_header(data)
     if header is None:
         return None
-    if header.data_field != _VARIABLE:
+    if header.data_field != VARIABLE_DATA:
         return header.length + _LENGTHS[header.data_field]
     if header.length >= len(data):
         return None
@@ -312,7 +312,7 @@ def _decode_record(raw: bytes, *, big_endian: bool) -> MBusRecord | None:
     header = decode_record_header(raw)
     if header is None or header.measure is None or _record_length(raw) != len(raw):
         return None
-    if big_endian and header.data_field == _VARIABLE:
+    if big_endian and header.data_field == VARIABLE_DATA:
         return None
     data = _ordered(raw[header.length :], big_endian)
     value = _value(header.measure, header.data_field, data)
@@ -370,7 +370,7 @@ def _bcd(data: bytes) -> int | None:
 
 def _identifier(data_field: int, data: bytes) -> str | None:
     """Return digits or text that identify something."""
-    if data_field == _VARIABLE:
+    if data_field == VARIABLE_DATA:
         text = data[:0:-1]
         readable = data[0] < 0xC0 and text.isascii()
         return text.decode("ascii").strip() if readable else None
