@@ -13,6 +13,7 @@ from .catalogue import EVERY_PROFILE
 from .control import ControlClient, carry_out, parse, serve_control
 from .faults import KINDS, Fault
 from .meter import DEFAULT_KEY, SimulatedMeter
+from .replay import Recording, ReplayedMeter
 from .serve import serve_pty, serve_tcp
 from .tls import STACKS
 
@@ -42,6 +43,33 @@ def _fault(text: str) -> Fault:
         raise ArgumentTypeError(str(error)) from error
 
 
+def _recording(text: str) -> Recording:
+    try:
+        return Recording.load(Path(text))
+    except (OSError, ValueError) as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+def _meter(options: Namespace) -> SimulatedMeter:
+    """Return the meter that the options describe."""
+    common = {
+        "key": options.key,
+        "paced": not options.no_pacing,
+        "baud": options.baud,
+        "tls": options.tls,
+        "tls_required": options.tls_required,
+    }
+    if options.replay:
+        return ReplayedMeter(options.replay, **common)
+    return SimulatedMeter(
+        EVERY_PROFILE[options.profile],
+        seed=options.seed,
+        serial_number=options.serial,
+        time_zone=options.time_zone,
+        **common,
+    )
+
+
 def _parser() -> ArgumentParser:
     kinds = "\n".join(f"  {name:14} {kind.about}" for name, kind in KINDS.items())
     profiles = "\n".join(
@@ -63,6 +91,13 @@ def _parser() -> ArgumentParser:
     add("--pty", type=Path, metavar="PATH", help="serve on a pty, linked from PATH")
     add("--control", type=_address, metavar="HOST:PORT", help="remote control port")
     add("--profile", choices=EVERY_PROFILE, default="gen3", help="kind of meter (gen3)")
+    add(
+        "--replay",
+        type=_recording,
+        metavar="FILE",
+        help="answer with the tables of a diagnostics file of the integration, "
+        "on a free port unless told another",
+    )
     add("--key", type=_key, default=DEFAULT_KEY, help="basic key: ASCII, or 0x and hex")
     add("--serial", metavar="NUMBER", help="serial number, instead of the profile's")
     add("--baud", type=int, default=9600, help="speed of the line (9600)")
@@ -97,17 +132,7 @@ def _parser() -> ArgumentParser:
 
 
 async def _run(options: Namespace) -> None:
-    meter = SimulatedMeter(
-        EVERY_PROFILE[options.profile],
-        key=options.key,
-        paced=not options.no_pacing,
-        baud=options.baud,
-        seed=options.seed,
-        serial_number=options.serial,
-        time_zone=options.time_zone,
-        tls=options.tls,
-        tls_required=options.tls_required,
-    )
+    meter = _meter(options)
     for fault in options.fault:
         meter.add_fault(fault)
     for action in options.do:
@@ -161,6 +186,11 @@ def main() -> None:
         except (OSError, RuntimeError, ValueError) as error:
             parser.exit(1, f"{parser.prog}: {error}\n")
         return
+    if options.replay:
+        if not (options.listen or options.pty):
+            options.listen = ("127.0.0.1", 0)
+        # What is replayed is nobody's meter, so its key is no secret.
+        _say(f"key {options.key.decode('ascii', 'backslashreplace')}")
     if not (options.listen or options.pty):
         parser.error("--listen or --pty is needed")
     try:

@@ -14,7 +14,7 @@ from .names import table_name
 from .packet import MAX_READ, TLS_OVERHEAD, ReplyCode, Request, RequestCode
 from .profiles import Profile
 from .protection import Opened, open_signed, signer
-from .tables import LARGE_TABLES, TABLES, Content, View, Writer
+from .tables import LARGE_TABLES, TABLES, Content, TableBytes, View, Writer
 from .timing import Pace
 from .tls import CODES as TLS_CODES, TlsPort
 from .truth import truth
@@ -159,7 +159,7 @@ class SimulatedMeter(World):
         content = self._content(number)
         return None if content is None else bytes(content)
 
-    def _content(self, number: int) -> bytes | Content | None:
+    def _content(self, number: int) -> TableBytes | None:
         if large := LARGE_TABLES.get(number):
             there = self.profile.since(*large.since)
             return Content(large, self._view()) if there else None
@@ -384,7 +384,7 @@ class SimulatedMeter(World):
         unknown = request.code not in TLS_CODES
         return bytes([ReplyCode.UNRECOGNIZED if unknown else ReplyCode.UNSUPPORTED])
 
-    def _existing(self, request: Request) -> tuple[int, bytes | Content]:
+    def _existing(self, request: Request) -> tuple[int, TableBytes]:
         """Return number and content of the table a request names."""
         if request.table is None:
             raise RefusedError(ReplyCode.UNRECOGNIZED)

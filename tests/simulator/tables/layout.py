@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from struct import pack
-from typing import Self
+from typing import Protocol, Self
 from zoneinfo import ZoneInfo
 
 from ..load_profile.history import History
@@ -157,6 +157,19 @@ class LargeTable:
 
 
 LARGE_TABLES: dict[int, LargeTable] = {}
+
+
+class TableBytes(Protocol):
+    """The bytes of a table at one moment, or something that can be read like them."""
+
+    def __len__(self) -> int:
+        """Return the length."""
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        """Return a part."""
+
+    def __bytes__(self) -> bytes:
+        """Return all of it."""
 
 
 @dataclass(frozen=True, slots=True)
