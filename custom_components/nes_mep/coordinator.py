@@ -49,6 +49,7 @@ from .mep.tables.identity import (
 )
 from .security import LinkSecurity
 from .slow import SlowReading, SlowReadings
+from .watch import async_get_watch
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -143,6 +144,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._slow_task: asyncio.Task[None] | None = None
         self._is_quiet = False
         self.link = async_get_link(hass, entry.entry_id)
+        self.watch = async_get_watch(hass, entry.entry_id)
         self._healing = SelfHealing(hass, entry, self._async_mend)
 
     @override
@@ -159,6 +161,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
                 parse_key(entry.data[CONF_KEY]),
                 security=security.mode,
                 key_kind=security.key_kind,
+                trace=self.watch.trace,
             )
         except MepError as err:
             self.link.async_poll_ended({WHOLE_POLL: err}, None)

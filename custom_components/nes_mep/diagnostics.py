@@ -1,30 +1,105 @@
 """What a maintainer needs to know about a meter, without what is nobody's business."""
 
+import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from datetime import UTC, datetime
+from importlib.metadata import version
+import logging
+import platform
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
-from homeassistant.const import CONF_PORT
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_PORT, __version__
 from homeassistant.core import HomeAssistant
+from homeassistant.loader import async_get_integration
 
-from .const import CONF_KEY
-from .coordinator import NesMepConfigEntry
-from .mep import MBusDevice
+from .const import CONF_KEY, DOMAIN
+from .coordinator import MeterCoordinator, NesMepConfigEntry
+from .mep import ExchangeRecord, MBusDevice, MepError, Trace
+from .mep.packet import ResponseCode, table_name
+from .mep.redaction import RedactedExchange, Redactor
+from .mep.survey import survey
+from .mep.tables.mbus_privacy import serial_number_spans
+from .security import LinkSecurity
+from .watch import async_get_watch
 
-TO_REDACT = {CONF_KEY, CONF_PORT, "serial_number", "title", "unique_id"}
+_LOGGER = logging.getLogger(__name__)
+
+FORMAT: Final = 1
+"""Raised when what is made of the file has to know the difference."""
+
+TO_REDACT: Final = {CONF_KEY, CONF_PORT, "serial_number", "title", "unique_id"}
+
+_SURVEY_TIME = 30.0
+_SHORTEST_SECRET = 5
+"""Characters of a text that is looked for in others; fewer turn up by chance."""
+_LIBRARIES = ("cryptography", "serialx")
 
 
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: NesMepConfigEntry
 ) -> dict[str, Any]:
-    """Return what the meter is and reports, the link, and the meters behind it.
+    """Return what the meter is and reports, the link, and what went over it lately.
+
+    A meter that is read is asked for whole tables, so that a simulated meter can
+    answer with them. Of one that is not, there is what came of the attempts.
+    """
+    trace = async_get_watch(hass, entry.entry_id).trace
+    # Before there are more.
+    exchanges = tuple(trace.exchanges)
+    facts = {
+        "format": FORMAT,
+        "entry": entry.as_dict(),
+        "state": entry.state.value,
+        "reason": entry.reason,
+        "versions": await _async_versions(hass),
+        "security": LinkSecurity.of_entry(entry.data).entry_data,
+    }
+    if entry.state is ConfigEntryState.LOADED:
+        await _async_survey(entry.runtime_data)
+        facts |= _meter_facts(entry.runtime_data)
+    redacted: dict[str, Any] = _scrubbed(
+        async_redact_data(facts, TO_REDACT), _secrets(entry)
+    )
+    return redacted | _trace_facts(trace, exchanges, str(entry.unique_id))
+
+
+async def _async_versions(hass: HomeAssistant) -> dict[str, str]:
+    """Return the versions of all that takes part."""
+    integration = await async_get_integration(hass, DOMAIN)
+
+    def libraries() -> dict[str, str]:
+        return {name: version(name) for name in _LIBRARIES}
+
+    return {
+        "integration": str(integration.version),
+        "home_assistant": __version__,
+        "python": platform.python_version(),
+        **await hass.async_add_executor_job(libraries),
+    }
+
+
+async def _async_survey(coordinator: MeterCoordinator) -> None:
+    """Let the trace of a meter have whole tables, unless it does not answer."""
+    if not coordinator.last_update_success:
+        return
+    try:
+        async with asyncio.timeout(_SURVEY_TIME):
+            await survey(coordinator.meter)
+    except (MepError, TimeoutError) as err:
+        _LOGGER.debug("%s: diagnostics lack tables: %s", coordinator.name, err)
+
+
+def _meter_facts(coordinator: MeterCoordinator) -> dict[str, Any]:
+    """Return what the meter is and has, and how reading it goes.
 
     M-Bus records that are not understood are there as hex digits.
     """
-    coordinator = entry.runtime_data
     meter, data = coordinator.meter, coordinator.data
-    facts = {
-        "entry": entry.as_dict(),
+    return {
         "identity": asdict(meter.identity),
         "register_map": asdict(meter.register_map),
         "registers": {
@@ -32,13 +107,17 @@ async def async_get_config_entry_diagnostics(
             for key, register in meter.registers.items()
         },
         "values": dict(data.values),
-        "failed_tables": sorted(data.failed_tables),
+        "polling": {
+            "succeeded": coordinator.last_update_success,
+            "error": coordinator.last_exception and str(coordinator.last_exception),
+            "failed_tables": sorted(data.failed_tables),
+            "failed_slowly": sorted(coordinator.slow.failed),
+        },
         "link": asdict(meter.statistics),
         "mbus_devices": [
             _device_facts(device) for device in data.mbus_devices.values()
         ],
     }
-    return async_redact_data(facts, TO_REDACT)
 
 
 def _device_facts(device: MBusDevice) -> dict[str, Any]:
@@ -47,6 +126,86 @@ def _device_facts(device: MBusDevice) -> dict[str, Any]:
     for record in facts["records"]:
         if isinstance(record["value"], str):
             record["value"] = REDACTED
-    return facts | {
-        "unknown_records": [record.hex() for record in device.unknown_records]
+    unknown: list[str] = []
+    for record in device.unknown_records:
+        shown = bytearray(record)
+        for span in serial_number_spans(record, device.serial_number):
+            shown[span.offset : span.end] = bytes(span.length)
+        unknown.append(shown.hex())
+    return facts | {"unknown_records": unknown}
+
+
+def _trace_facts(
+    trace: Trace, exchanges: Iterable[ExchangeRecord], unique_id: str
+) -> dict[str, Any]:
+    """Return the tables as last read, and exchanges, as hex digits."""
+    redactor = Redactor(trace, names=[unique_id])
+    read_at = {
+        table_name(table): _time(max(part.at for part in parts))
+        for table, parts in trace.tables.items()
     }
+    return {
+        "tables": {
+            name: {
+                "read_at": read_at[name],
+                "parts": {str(offset): data.hex() for offset, data in image.parts()},
+            }
+            for name, image in redactor.tables().items()
+        },
+        "refused_tables": {
+            table_name(table): code for table, code in sorted(trace.refusals.items())
+        },
+        "exchanges": [_exchange_facts(each) for each in redactor.exchanges(exchanges)],
+    }
+
+
+def _exchange_facts(exchange: RedactedExchange) -> dict[str, Any]:
+    """Return one exchange."""
+    record = exchange.record
+    facts: dict[str, Any] = {
+        "time": _time(record.at),
+        "seconds": round(record.seconds, 3),
+        "sent": record.sent,
+        "request": record.request.hex(),
+    }
+    if exchange.reply is not None:
+        facts["reply"] = exchange.reply.hex()
+        if (code := exchange.reply[0]) and code in ResponseCode:
+            facts["meaning"] = ResponseCode(code).name.lower()
+    if exchange.withheld:
+        facts["withheld"] = exchange.withheld
+    if record.error:
+        facts["error"] = record.error
+    return facts
+
+
+def _time(timestamp: float) -> str:
+    return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="milliseconds")
+
+
+def _secrets(entry: NesMepConfigEntry) -> list[str]:
+    """Return what error messages and the like may quote, the longest first."""
+    port = str(entry.data[CONF_PORT])
+    address = urlsplit(port)
+    found = {port, str(entry.unique_id), entry.title}
+    if "://" in port:
+        host = address.netloc.rpartition("@")[2]
+        found |= {address.netloc, host, address.hostname or ""}
+    return sorted(
+        (text for text in found if len(text) >= _SHORTEST_SECRET),
+        key=len,
+        reverse=True,
+    )
+
+
+def _scrubbed(facts: Any, secrets: list[str]) -> Any:
+    """Return facts without secrets in their texts."""
+    if isinstance(facts, str):
+        for secret in secrets:
+            facts = facts.replace(secret, REDACTED)
+        return facts
+    if isinstance(facts, Mapping):
+        return {key: _scrubbed(value, secrets) for key, value in facts.items()}
+    if isinstance(facts, list | tuple):
+        return [_scrubbed(value, secrets) for value in facts]
+    return facts

@@ -246,6 +246,11 @@ class SlowReadings:
             for key, value in subject.values.items()
         }
 
+    @property
+    def failed(self) -> frozenset[str]:
+        """The names of what could not be read when it was due."""
+        return frozenset(reading.name for reading in self._all if reading.has_failed)
+
     def learn_again(self) -> None:
         """Ask the meter anew what it has."""
         for reading in self._all:

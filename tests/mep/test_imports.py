@@ -13,6 +13,7 @@ _LAYERS = (
     ("__main__",),
     ("history_cli",),
     ("__init__",),
+    ("survey",),
     ("meter",),
     ("redaction", "event_log", "load_profile", "mbus_reading", "subjects", "tls_probe"),
     ("load_profile_plan", "load_profile_sets"),

@@ -69,7 +69,6 @@ class Redactor:
     def __init__(self, trace: Trace, names: Iterable[str] = ()) -> None:
         """Take what is there by now."""
         self._images = {table: _image(parts) for table, parts in trace.tables.items()}
-        self._exchanges = tuple(trace.exchanges)
         self._names = {
             name
             for name in (*(name.encode() for name in names), *self._own_names())
@@ -89,9 +88,11 @@ class Redactor:
             if image is not None and len(image)
         }
 
-    def exchanges(self) -> Iterator[RedactedExchange]:
-        """Yield the newest exchanges, oldest first."""
-        for record in self._exchanges:
+    def exchanges(
+        self, records: Iterable[ExchangeRecord]
+    ) -> Iterator[RedactedExchange]:
+        """Yield exchanges of the trace as they can be shown."""
+        for record in records:
             reply, withheld = self._reply(record)
             yield RedactedExchange(record=record, reply=reply, withheld=withheld)
 

@@ -28,20 +28,26 @@ def identifying_spans(
     encrypted = not decrypted and any(telegram[_SIGNATURE.offset : _SIGNATURE.end])
     if fixed or encrypted:
         return
-    number = telegram[: SERIAL_NUMBER.end]
-    digits = number[::-1].hex().encode()
+    number = telegram[: SERIAL_NUMBER.end][::-1].hex()
     records = telegram[TELEGRAM_HEADER_LENGTH:]
     for start, end in pairwise(record_boundaries(records)):
         offset = TELEGRAM_HEADER_LENGTH + start
         raw = records[start:end]
         header = decode_record_header(raw)
         if header is None or header.measure is None:
-            for form in (number, number[::-1], digits, digits[::-1]):
-                place = raw.find(form)
-                while place >= 0:
-                    yield Span(offset + place, len(form))
-                    place = raw.find(form, place + 1)
+            for span in serial_number_spans(raw, number):
+                yield Span(offset + span.offset, span.length)
         elif header.measure.form is Form.IDENTIFIER:
             # The length of a text of its own is not part of it.
             skipped = header.length + (header.data_field == VARIABLE_DATA)
             yield Span(offset + skipped, max(0, len(raw) - skipped))
+
+
+def serial_number_spans(record: bytes, number: str) -> Iterator[Span]:
+    """Yield where a serial number stands in a record that is not understood."""
+    packed, digits = bytes.fromhex(number), number.encode()
+    for form in (packed, packed[::-1], digits, digits[::-1]):
+        place = record.find(form)
+        while place >= 0:
+            yield Span(place, len(form))
+            place = record.find(form, place + 1)
