@@ -16,7 +16,7 @@ _LAYERS = (
     ("survey",),
     ("meter",),
     ("redaction", "event_log", "load_profile", "mbus_reading", "subjects", "tls_probe"),
-    ("load_profile_plan", "load_profile_sets"),
+    ("load_profile_plan", "load_profile_sets", "table_contents"),
     ("discovery", "interface_definition", "load_profile_channels"),
     ("client", "registers"),
     ("port", "register_descriptions", "security.modes", "tables"),
