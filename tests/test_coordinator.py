@@ -61,7 +61,7 @@ async def test_meter_goes_silent(
         assert states(hass, entry)["link_problem"] == "on"
     ((level, text),) = own_log(caplog)
     assert level == "ERROR"
-    assert f"{entry.title} does not answer: " in text
+    assert f"{entry.title} does not answer. " in text
     caplog.clear()
 
     meter.clear_faults()
@@ -88,7 +88,7 @@ async def test_port_is_lost(
         assert unavailable(hass, entry) == EVERYTHING
     ((level, text),) = own_log(caplog)
     assert level == "ERROR"
-    assert f"The port of {entry.title} cannot be used: " in text
+    assert f"The port of {entry.title} cannot be used. " in text
 
     async with serve_tcp(meter, port=unused_tcp_port):
         await poll(hass)
@@ -157,7 +157,7 @@ async def test_key_is_refused_for_a_moment(
     assert not hass.config_entries.flow.async_progress()
     (down, down_text), (up, _) = own_log(caplog)
     assert (down, up) == ("ERROR", "INFO")
-    assert f"{entry.title} refuses the key: " in down_text
+    assert f"{entry.title} refuses the key. " in down_text
 
     # The count starts again.
     meter.key = b"not that one now"

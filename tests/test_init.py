@@ -104,7 +104,7 @@ async def test_port_appears_later(
     entry = make_entry(meter, f"socket://127.0.0.1:{unused_tcp_port}")
     await set_up(hass, entry)
     assert entry.state is ConfigEntryState.SETUP_RETRY
-    assert entry.reason.startswith(f"The port of {entry.title} cannot be used: ")
+    assert entry.reason.startswith(f"The port of {entry.title} cannot be used. ")
 
     async with serve_tcp(meter, port=unused_tcp_port):
         await poll(hass)
@@ -123,7 +123,7 @@ async def test_port_never_answers(
     async with silent_port() as port:
         entry = await set_up(hass, make_entry(meter, port))
         assert entry.state is ConfigEntryState.SETUP_RETRY
-        assert entry.reason.startswith(f"{entry.title} does not answer: ")
+        assert entry.reason.startswith(f"{entry.title} does not answer. ")
         await hass.config_entries.async_unload(entry.entry_id)
 
 
@@ -135,7 +135,7 @@ async def test_meter_fails_at_the_first_reading(
         meter.add_fault(Fault(kind="refuse", table=table, code=0x04))
     entry = await set_up(hass, make_entry(meter, path))
     assert entry.state is ConfigEntryState.SETUP_RETRY
-    assert entry.reason.startswith(f"{entry.title} cannot be read: ")
+    assert entry.reason.startswith(f"{entry.title} cannot answer that right now. ")
     assert times_open(path) == 1
 
     meter.clear_faults()
@@ -151,7 +151,7 @@ async def test_key_is_refused(
     entry = await set_up(hass, make_entry(meter, path))
 
     assert entry.state is ConfigEntryState.SETUP_ERROR
-    assert entry.reason.startswith(f"{entry.title} refuses the key: ")
+    assert entry.reason.startswith(f"{entry.title} refuses the key. ")
     assert KEY not in entry.reason
     (flow,) = hass.config_entries.flow.async_progress()
     assert flow["context"]["source"] == SOURCE_REAUTH

@@ -119,11 +119,29 @@ async def test_wrong_fields(
         await read_table(hass, **({"table": "BT23", **wrong} if wrong else {}))
 
 
-async def test_refused(hass: HomeAssistant, meter: SimulatedMeter, url: str) -> None:
-    """A table that the meter refuses is told with the meter's word for it."""
+@pytest.mark.parametrize(
+    ("fault", "asked", "text"),
+    [
+        (None, {"table": "BT99", "count": 1}, "has no such table, or the table ends"),
+        (None, {"table": "BT21", "count": 11}, "has no such table, or the table ends"),
+        (None, {"table": "BT21", "offset": 10}, "has no such table, or the table ends"),
+        ("code=3", {"table": "BT23", "count": 4}, "does not let this key read that"),
+        ("code=4", {"table": "BT23", "count": 4}, "cannot answer that right now"),
+        ("code=1", {"table": "BT23", "count": 4}, "not in a way that can be used"),
+    ],
+)
+async def test_refused(
+    hass: HomeAssistant,
+    meter: SimulatedMeter,
+    url: str,
+    fault: str | None,
+    asked: dict[str, Any],
+    text: str,
+) -> None:
+    """What the meter refuses is told with the meter's reason, and what to do."""
     await set_up(hass, make_entry(meter, url))
-    with pytest.raises(HomeAssistantError, match="BT99"):
-        await read_table(hass, table="BT99", count=1)
-    meter.add_fault("refuse:table=BT23,code=3")
-    with pytest.raises(HomeAssistantError, match="BT23"):
-        await read_table(hass, table="BT23", count=4)
+    if fault:
+        meter.add_fault(f"refuse:table=BT23,{fault}")
+    with pytest.raises(HomeAssistantError, match=text) as caught:
+        await read_table(hass, **asked)
+    assert f"refuses {asked['table']}" in str(caught.value)

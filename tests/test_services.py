@@ -143,7 +143,7 @@ async def test_meter_does_not_answer(
     entry = await set_up(hass, make_entry(meter, url))
     meter.add_fault(Fault(kind="silence"))
 
-    with pytest.raises(HomeAssistantError, match=f"{entry.title} does not answer: "):
+    with pytest.raises(HomeAssistantError, match=f"{entry.title} does not answer. "):
         await resync(hass, config_entry_id=entry.entry_id)
 
     meter.clear_faults()

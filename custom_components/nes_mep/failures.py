@@ -42,6 +42,15 @@ class Failure:
 
 
 _BY_CODE = {
+    ResponseCode.NO_PERMISSION: Failure(
+        "table_forbidden", FailureKind.NO_REPLY, "request_refused", can_mend=False
+    ),
+    ResponseCode.NOT_POSSIBLE: Failure(
+        "table_unavailable", FailureKind.NO_REPLY, "request_refused", can_mend=False
+    ),
+    ResponseCode.TABLE_NOT_POSSIBLE: Failure(
+        "table_absent", FailureKind.NO_REPLY, "request_refused", can_mend=False
+    ),
     ResponseCode.AUTHENTICATION_FAILURE: Failure(
         "not_readable", FailureKind.AUTHENTICATION_FAILURE, "request_refused"
     ),
