@@ -284,6 +284,21 @@ async def test_exchange(
     assert not await delete(electricity.id)
 
 
+async def test_first_meter_comes_later(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, stopwatch: Stopwatch
+) -> None:
+    """The first meter that is ever connected appears without a reload."""
+    connected = list(meter.state.mbus)
+    meter.state.mbus.clear()
+    entry = await set_up(hass, make_entry(meter, url))
+    await pass_time(hass, stopwatch, 10)
+    assert not any(key.startswith("mbus_") for key in states(hass, entry))
+
+    meter.state.mbus.extend(connected)
+    await pass_time(hass, stopwatch, 900)
+    assert float(states(hass, entry)["mbus_els30412877_volume"]) > 0
+
+
 async def test_slot_becomes_empty(
     hass: HomeAssistant, meter: SimulatedMeter, url: str, stopwatch: Stopwatch
 ) -> None:

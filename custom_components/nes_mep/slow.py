@@ -196,8 +196,8 @@ class SlowMBus(SlowReading):
 
     @override
     def is_used(self, contexts: AbstractSet[str]) -> bool:
-        """Return whether an entity of an M-Bus meter is enabled."""
-        return MBUS in contexts
+        """Return whether an entity of an M-Bus meter is enabled, or the first may come."""
+        return MBUS in contexts or not self.devices
 
     @override
     async def _read(self, meter: Meter, *, anew: bool) -> bool:
@@ -207,7 +207,7 @@ class SlowMBus(SlowReading):
             for device in await meter.read_mbus_devices()
             if device.serial_number
         }
-        return bool(self.devices)
+        return True
 
     @override
     def _forget(self, *, for_good: bool) -> None:
