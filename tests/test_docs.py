@@ -14,7 +14,7 @@ PAGES = [
 ]
 
 
-def _anchors(page: Path) -> Iterator[str]:
+def anchors(page: Path) -> Iterator[str]:
     """Yield the anchors of a page, as GitHub makes them of headings, and its own."""
     text = page.read_text("utf-8")
     for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE):
@@ -26,11 +26,14 @@ def _anchors(page: Path) -> Iterator[str]:
 def test_links(page: Path) -> None:
     """Every link within the repository leads to a file, and to a heading in it."""
     broken = []
-    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+    text = page.read_text("utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    pictures = re.findall(r'(?:src|srcset)="([^"]+)"', text)
+    for link in (*links, *pictures):
         if link.startswith("https://"):
             continue
         name, _, anchor = link.partition("#")
         target = page.parent / name if name else page
-        if not target.exists() or (anchor and anchor not in _anchors(target)):
+        if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert not broken

@@ -1,0 +1,105 @@
+"""Tests of the README's examples: what owners copy works in Home Assistant."""
+
+import re
+from typing import Any, Final
+
+import pytest
+from pytest_homeassistant_custom_component.common import async_mock_service
+import yaml
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
+
+from .common import make_entry, pass_time, set_up
+from .simulator import SimulatedMeter
+from .test_docs import ROOT
+from .test_services import device_id
+from .test_texts import FOLDER
+from .values import Stopwatch
+
+pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
+
+README: Final = (ROOT / "README.md").read_text()
+SOME_DEVICE: Final = "0123456789abcdef0123456789abcdef"
+EXAMPLES: Final = re.findall(r"^```yaml\n(.+?)^```", README, re.MULTILINE | re.DOTALL)
+ACTIONS: Final = {
+    example["action"]: example
+    for example in map(yaml.safe_load, EXAMPLES)
+    if "action" in example
+}
+AUTOMATIONS: Final = {
+    example["alias"]: example
+    for example in map(yaml.safe_load, EXAMPLES)
+    if "triggers" in example
+}
+ANSWERS: Final = {
+    "nes_mep.read_events": {"events"},
+    "nes_mep.read_table": {"table", "offset", "length", "data", "decoded"},
+    "nes_mep.resync_clock": {
+        "meter_time",
+        "drift",
+        "attempts",
+        "sequence_number_changed",
+    },
+}
+
+
+def for_device(example: dict[str, Any], device: str) -> dict[str, Any]:
+    """Return an example with a device in the place of the one that it shows."""
+    return yaml.safe_load(yaml.safe_dump(example).replace(SOME_DEVICE, device))
+
+
+def test_all_are_tested() -> None:
+    """Every example is an action or an automation, and each action has one."""
+    assert len(ACTIONS) + len(AUTOMATIONS) == len(EXAMPLES)
+    actions = yaml.safe_load((FOLDER / "services.yaml").read_text())
+    assert ACTIONS.keys() == {f"nes_mep.{action}" for action in actions}
+    for action in actions:
+        assert README.count(f"| `nes_mep.{action}` |") == 1
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS))
+async def test_actions(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, action: str
+) -> None:
+    """Each action runs in a script, and what it answers is what the table says."""
+    entry = await set_up(hass, make_entry(meter, url))
+    example = for_device(ACTIONS[action], device_id(hass, entry))
+    sequence = [
+        example,
+        {"stop": "", "response_variable": example["response_variable"]},
+    ]
+    assert await async_setup_component(
+        hass, "script", {"script": {"example": {"sequence": sequence}}}
+    )
+    run = hass.services.async_call(
+        "script", "example", blocking=True, return_response=True
+    )
+    if action == "nes_mep.import_history":
+        # Here is no recorder; tests/recorder has its successes.
+        with pytest.raises(HomeAssistantError) as caught:
+            await run
+        assert caught.value.translation_key == "no_recorder"
+        return
+    answer = await run
+    assert answer.keys() == ANSWERS[action]
+    row = next(line for line in README.splitlines() if f"| `{action}` |" in line)
+    assert all(f"`{name}`" in row for name in answer)
+
+
+async def test_tariff_automation(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, stopwatch: Stopwatch
+) -> None:
+    """The automation tells when the tariff begins that it waits for, and no other."""
+    told = async_mock_service(hass, "persistent_notification", "create")
+    meter.set_tier(0)
+    entry = await set_up(hass, make_entry(meter, url))
+    example = for_device(AUTOMATIONS["Cheap tariff"], device_id(hass, entry))
+    assert await async_setup_component(hass, "automation", {"automation": example})
+    await pass_time(hass, stopwatch, 60)
+    for tier in (2, 1, 0):
+        meter.set_tier(tier)
+        await pass_time(hass, stopwatch, 60)
+    (call,) = told
+    assert call.data["message"] == f"{entry.title} counts in tariff 2 now."
