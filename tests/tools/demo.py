@@ -28,6 +28,9 @@ SCAN_INTERVAL = 5  # seconds
 FAULT_SECONDS = 15
 UNUSABLE = {"unavailable", "unknown"}
 
+#: Keys of the entities that are unknown until something happens.
+WITHOUT_READING = {"history_progress", "link"}
+
 #: The field bug that this project exists for: the codes that real meters answer with
 #: to reads of whole tables.
 FIELD_BUG = {0x0B: "authentication failure", 0x0C: "invalid sequence number"}
@@ -103,12 +106,12 @@ class Meter:
         return self._keys[key]
 
     async def states(self) -> States:
-        """Return the states of the meter's entities, but for those that show events."""
+        """Return the states of the entities that show what the meter says."""
         listed = await self.api.states()
         return {
             id_: listed[id_]
-            for id_ in self._keys.values()
-            if id_ in listed and not id_.startswith("event.")
+            for key, id_ in self._keys.items()
+            if key not in WITHOUT_READING and id_ in listed
         }
 
     async def settled(self, is_enough: Callable[[States], bool]) -> States:
