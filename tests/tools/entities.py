@@ -241,7 +241,7 @@ def _subject_rows() -> Iterator[Row]:
         HISTORY_PROGRESS,
         HISTORY_PROGRESS.key,
         "BT64..BT67",
-        "with a load profile",
+        "all",
     )
 
 
