@@ -6,121 +6,26 @@ another process, and everything is asked of it the way its own pages ask.
 
 from argparse import ArgumentParser, Namespace
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
+from functools import partial
 import json
 from pathlib import Path
 import sys
-from tempfile import TemporaryDirectory
-import time
 from typing import Any
-
-import aiohttp
 
 from .api import Api
 from .home_assistant import PASSWORD, USER, home_assistant
-from .process import Child, ToolError, cancel_on_signals, first_to_end
+from .process import ToolError, first_to_end
 from .simulator import Simulator, simulator
+from .stage import DOMAIN, KEY, UNUSABLE, Meter, Stage, States, all_usable, perform, say
 
-DOMAIN = "nes_mep"
-KEY = "DemoKey-of-the-meter"
 SCAN_INTERVAL = 5  # seconds
 FAULT_SECONDS = 15
-UNUSABLE = {"unavailable", "unknown"}
-
-#: Keys of the entities that are unknown until something happens.
-WITHOUT_READING = {"history_progress", "link"}
 
 #: The field bug that this project exists for: the codes that real meters answer with
 #: to reads of whole tables.
 FIELD_BUG = {0x0B: "authentication failure", 0x0C: "invalid sequence number"}
 READ_FULL = 0x30
-
-type States = dict[str, dict[str, Any]]
-
-
-def say(text: str = "") -> None:
-    """Print a line now, even into a pipe."""
-    print(text, flush=True)
-
-
-class Demo:
-    """The demo's way through its steps, with the time that each took."""
-
-    def __init__(self) -> None:
-        """Start the clock."""
-        self._started = time.monotonic()
-        self.children: list[Child] = []
-
-    @asynccontextmanager
-    async def step(self, what: str, seconds: float) -> AsyncIterator[None]:
-        """Do one step of the demo within this time, else raise ToolError."""
-        say(f"\n[{time.monotonic() - self._started:5.1f} s] {what}")
-        try:
-            async with asyncio.timeout(seconds):
-                yield
-        except TimeoutError:
-            for child in self.children:
-                child.check()
-            raise ToolError(
-                f'"{what}" was not done after {seconds:.0f} seconds.'
-            ) from None
-        except (aiohttp.ClientError, OSError) as error:
-            for child in self.children:
-                child.check()
-            raise ToolError(f'"{what}" failed: {error}') from error
-
-    @property
-    def seconds(self) -> float:
-        """How long the demo has been running."""
-        return time.monotonic() - self._started
-
-
-class Meter:
-    """The meter as it shows in Home Assistant: a config entry and its entities."""
-
-    def __init__(self, api: Api, entry_id: str, title: str) -> None:
-        """Take the config entry that the flow made."""
-        self.api = api
-        self.entry_id = entry_id
-        self.title = title
-        self._keys: dict[str, str] = {}
-
-    async def learn_entities(self) -> None:
-        """Wait until the entry is loaded and learn its enabled entities."""
-        while (state := await self.api.entry_state(self.entry_id))[0] != "loaded":
-            if state[0] in {"setup_error", "migration_error"}:
-                raise ToolError(f"The meter could not be set up: {state[1]}.")
-            await asyncio.sleep(0.2)
-        entities = await self.api.entities(self.entry_id)
-        self._keys = {
-            entity["unique_id"].partition("_")[2]: entity_id
-            for entity_id, entity in entities.items()
-            if not entity["disabled_by"]
-        }
-
-    def entity_id(self, key: str) -> str:
-        """Return the entity of a register, by the key of the register."""
-        if key not in self._keys:
-            raise ToolError(f'The meter has no entity "{key}".')
-        return self._keys[key]
-
-    async def states(self) -> States:
-        """Return the states of the entities that show what the meter says."""
-        listed = await self.api.states()
-        return {
-            id_: listed[id_]
-            for key, id_ in self._keys.items()
-            if key not in WITHOUT_READING and id_ in listed
-        }
-
-    async def settled(self, is_enough: Callable[[States], bool]) -> States:
-        """Poll the states until they are as they should be, and return them."""
-        while True:
-            states = await self.states()
-            if is_enough(states):
-                return states
-            await asyncio.sleep(0.5)
 
 
 def table(states: States, before: States | None = None) -> str:
@@ -147,13 +52,6 @@ def _change(before: dict[str, Any], now: dict[str, Any]) -> str:
     except ValueError:
         return "" if before["state"] == now["state"] else f"was {before['state']}"
     return f"{difference:+.3f}" if difference else ""
-
-
-def all_usable(states: States) -> bool:
-    """Tell whether every entity has a value."""
-    return bool(states) and all(
-        state["state"] not in UNUSABLE for state in states.values()
-    )
 
 
 async def set_up_energy_dashboard(meter: Meter) -> None:
@@ -235,6 +133,15 @@ async def live_through_field_bug(meter: Meter, source: Simulator, code: int) -> 
         raise ToolError("No new reading came while the meter refused.")
 
 
+async def live_through_outage(meter: Meter, source: Simulator) -> None:
+    """Refuse everything for longer than a poll, and see the readings come back."""
+    await source.control("add_fault", spec="refuse:code=0x0C")
+    await meter.link_event("invalid_sequence")
+    await source.control("clear_faults")
+    await meter.link_event("recovered")
+    await meter.settled(all_usable)
+
+
 async def refusals(source: Simulator, code: int) -> int:
     """Return how often the simulated meter has answered with this code."""
     codes = (await source.control("statistics"))["reply_codes"]
@@ -257,7 +164,7 @@ async def check_log(api: Api) -> None:
 
 async def run(options: Namespace, folder: Path) -> None:
     """Run the demo in an empty folder; unless it is to end, until it is cancelled."""
-    demo = Demo()
+    demo = Stage()
     async with AsyncExitStack() as stack:
         async with demo.step("Starting the simulated meter, at 9600 baud", 30):
             source = await stack.enter_async_context(
@@ -314,6 +221,10 @@ async def run(options: Namespace, folder: Path) -> None:
         async with demo.step("Reading Home Assistant's log", 30):
             await check_log(house.api)
 
+        # Home Assistant logs this one, rightly.
+        async with demo.step("The meter refuses everything for a while", 60):
+            await live_through_outage(meter, source)
+
         say(f"\nEverything worked, in {demo.seconds:.0f} seconds.")
         if not options.once:
             say(f"\nOpen {house.url}  (user {USER}, password {PASSWORD})")
@@ -322,31 +233,6 @@ async def run(options: Namespace, folder: Path) -> None:
                 await first_to_end(*demo.children)
             except asyncio.CancelledError:
                 say("\nEnding ...")
-
-
-async def main(options: Namespace) -> int:
-    """Run the demo in a temporary folder and return the exit code."""
-    cancel_on_signals()
-    with TemporaryDirectory(prefix="nes_mep_demo_") as folder:
-        try:
-            await run(options, Path(folder))
-        except asyncio.CancelledError:
-            say("\nStopped.")
-            return 130
-        except ToolError as error:
-            say(f"\nFAILED: {error}")
-            for log in ("simulator.log", "home/output.log"):
-                show_tail(Path(folder) / log)
-            return 1
-    return 0
-
-
-def show_tail(log: Path, lines: int = 40) -> None:
-    """Print the end of a log file."""
-    if log.exists():
-        tail = log.read_text(errors="replace").splitlines()[-lines:]
-        say(f"\n--- the end of {log.name} ---")
-        say("\n".join(tail))
 
 
 def parse(arguments: list[str]) -> Namespace:
@@ -365,4 +251,4 @@ def parse(arguments: list[str]) -> Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(parse(sys.argv[1:]))))
+    sys.exit(asyncio.run(perform(partial(run, parse(sys.argv[1:])))))

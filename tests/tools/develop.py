@@ -11,10 +11,10 @@ from pathlib import Path
 import shutil
 import sys
 
-from .demo import DOMAIN, KEY
 from .home_assistant import PASSWORD, ROOT, USER, HomeAssistant, home_assistant
 from .process import ToolError, cancel_on_signals, first_to_end
 from .simulator import Simulator, simulator
+from .stage import DOMAIN, KEY
 
 HOME = ROOT / ".dev" / "home"
 RESTART = 100  # Home Assistant's exit code when a restart was asked for

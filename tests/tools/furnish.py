@@ -6,8 +6,8 @@ import json
 from typing import Final
 
 from .api import Api
-from .demo import DOMAIN, Meter, say
 from .simulator import Simulator
+from .stage import DOMAIN, Meter, say
 
 AUTOMATION: Final = "meter_link"
 CONFIGURATION: Final = "automation: !include automations.yaml\n"

@@ -11,18 +11,18 @@ from argparse import ArgumentParser, Namespace
 import asyncio
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 import sys
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.simulator import SimulatedMeter
 from tests.simulator.catalogue import EVERY_PROFILE
 
-from .demo import DOMAIN, KEY, Demo, Meter, say
 from .home_assistant import HomeAssistant, home_assistant
-from .process import ToolError, cancel_on_signals
+from .process import ToolError
 from .simulator import simulator
+from .stage import DOMAIN, KEY, Meter, Stage, perform, say
 
 HOUR = timedelta(hours=1)
 IMPORTED_KEYS = {"energy_import": 0, "energy_export": 1}
@@ -87,27 +87,27 @@ def compare(found: dict[datetime, float], profile: str, source: int) -> None:
 
 async def run(options: Namespace, folder: Path) -> None:
     """Let the past of a meter be imported, and imported again."""
-    demo = Demo()
+    stage = Stage()
     async with AsyncExitStack() as stack:
-        async with demo.step("Starting the meter and Home Assistant", 180):
+        async with stage.step("Starting the meter and Home Assistant", 180):
             source = await stack.enter_async_context(
                 simulator(folder, key=KEY, profile=options.profile)
             )
             house = await stack.enter_async_context(home_assistant(folder / "home"))
-            demo.children += [source.process, house.process]
+            stage.children += [source.process, house.process]
             entry = await house.api.config_flow(
                 DOMAIN, {"port": source.port, "key": source.key}
             )
             meter = Meter(house.api, entry["result"]["entry_id"], entry["title"])
             await meter.learn_entities()
-        async with demo.step("Waiting for the past", 1200):
+        async with stage.step("Waiting for the past", 1200):
             await imported(house, meter)
         for key, number in IMPORTED_KEYS.items():
-            async with demo.step(f"Comparing {key} with the meter", 60):
+            async with stage.step(f"Comparing {key} with the meter", 60):
                 compare(
                     await hours(house, meter.entity_id(key)), options.profile, number
                 )
-        async with demo.step("Importing it once more", 600):
+        async with stage.step("Importing it once more", 600):
             answer = await house.api.action(
                 DOMAIN, "import_history", config_entry_id=meter.entry_id
             )
@@ -116,21 +116,7 @@ async def run(options: Namespace, folder: Path) -> None:
                 raise ToolError("A second import has changed something.")
 
 
-async def main(options: Namespace) -> int:
-    """Run in a temporary folder and return the exit code."""
-    cancel_on_signals()
-    with TemporaryDirectory(prefix="nes_mep_history_") as folder:
-        try:
-            await run(options, Path(folder))
-        except asyncio.CancelledError:
-            return 130
-        except ToolError as error:
-            say(f"\nFAILED: {error}")
-            return 1
-    return 0
-
-
 if __name__ == "__main__":
     parser = ArgumentParser(prog="python -m tests.tools.history", description=__doc__)
     parser.add_argument("--profile", default="gen3", help="kind of meter (gen3)")
-    sys.exit(asyncio.run(main(parser.parse_args())))
+    sys.exit(asyncio.run(perform(partial(run, parser.parse_args()))))

@@ -38,6 +38,7 @@ homeassistant:
 http:
   server_host: 127.0.0.1
   server_port: {port}
+automation: !include automations.yaml
 frontend:
 config:
 history:
@@ -65,6 +66,8 @@ def prepare(folder: Path, port: int, level: str = "info", extra: str = "") -> No
     (folder / "configuration.yaml").write_text(
         CONFIGURATION.format(port=port, level=level) + extra
     )
+    # What is made on the pages of the automations is kept here.
+    (folder / "automations.yaml").touch()
     link = folder / "custom_components" / INTEGRATION.name
     link.parent.mkdir(exist_ok=True)
     if not link.is_symlink():

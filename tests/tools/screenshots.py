@@ -18,7 +18,7 @@ from typing import Any, Final
 from PIL import Image
 
 from .browser import Box, Page, browser
-from .demo import DOMAIN, KEY, Meter, check_log, say, set_up_energy_dashboard, show_tail
+from .demo import check_log, set_up_energy_dashboard
 from .furnish import (
     AUTOMATION,
     CONFIGURATION,
@@ -32,6 +32,7 @@ from .furnish import (
 from .home_assistant import INTEGRATION, ROOT, HomeAssistant, home_assistant
 from .process import ToolError, cancel_on_signals
 from .simulator import Simulator, simulator
+from .stage import DOMAIN, KEY, Meter, say, show_tail
 
 FOLDER: Final = ROOT / "docs" / "images"
 PROFILE: Final = "gen3"
