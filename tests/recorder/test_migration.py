@@ -9,7 +9,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
 
-from homeassistant.components.recorder import Recorder, get_instance
+from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.statistics import statistics_during_period
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
 from homeassistant.const import STATE_UNAVAILABLE, UnitOfEnergy
@@ -17,10 +17,11 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 
-from .common import entity_ids, make_entry, set_up
-from .simulator import SimulatedMeter
-from .test_statistics import Account, energy
-from .values import NOON, Clock
+from ..common import entity_ids, make_entry, set_up
+from ..simulator import SimulatedMeter
+from ..values import NOON, Clock
+from .house import House
+from .test_statistics import energy
 
 OLD_ID = "sensor.echelon_energy_consumption"
 
@@ -71,16 +72,10 @@ class OldSensor:
 
 
 @pytest.fixture
-async def account(
-    recorder_mock: Recorder,
-    enable_custom_integrations: None,
-    hass: HomeAssistant,
-    freezer: FrozenDateTimeFactory,
-    clock: Clock,
-) -> Account:
-    """Return the account of a recorder that runs and knows of sensors."""
-    assert await async_setup_component(hass, "sensor", {})
-    return Account(hass, freezer, clock)
+async def house(house: House) -> House:
+    """Return a house with a recorder that runs and knows of sensors."""
+    assert await async_setup_component(house.hass, "sensor", {})
+    return house
 
 
 async def _rows(
@@ -108,7 +103,7 @@ async def _rename(hass: HomeAssistant, entity_id: str, new_id: str) -> None:
 
 @pytest.mark.parametrize("unit", [UnitOfEnergy.KILO_WATT_HOUR, UnitOfEnergy.WATT_HOUR])
 async def test_statistics_go_on(
-    account: Account,
+    house: House,
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
@@ -118,14 +113,14 @@ async def test_statistics_go_on(
     old = OldSensor(hass, meter, unit)
     for _ in range(5):
         old.read()
-        await account.step()
+        await house.step()
 
     # The board has its new firmware, and the meter is read under new names for a while.
     old.lose_board()
     entry = await set_up(hass, make_entry(meter, url))
     new_id = entity_ids(hass, entry)["energy_import"]
     for _ in range(2):
-        await account.step()
+        await house.step()
     before = await _rows(hass, OLD_ID)
     # The sixth is of the seconds before the loss.
     assert len(before) == 5 + 1
@@ -134,7 +129,7 @@ async def test_statistics_go_on(
     await old.remove()
     await _rename(hass, new_id, OLD_ID)
     for _ in range(6):
-        await account.step()
+        await house.step()
 
     assert float(hass.states.get(OLD_ID).state) == energy(meter)
     rows = await _rows(hass, OLD_ID)
@@ -154,7 +149,7 @@ async def test_statistics_go_on(
 
 
 async def test_renamed_old_sensor_keeps_its_statistics(
-    account: Account,
+    house: House,
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
@@ -162,13 +157,13 @@ async def test_renamed_old_sensor_keeps_its_statistics(
     """Statistics move with an entity that is renamed: so the old one is deleted."""
     old = OldSensor(hass, meter, UnitOfEnergy.KILO_WATT_HOUR)
     old.read()
-    await account.step()
-    entry = await set_up(hass, make_entry(meter, url))
+    await house.step()
+    entry = await set_up(hass, make_entry(meter, url, import_history=False))
 
     await _rename(hass, OLD_ID, "sensor.old_meter")
     hass.states.async_remove(OLD_ID)
     await _rename(hass, entity_ids(hass, entry)["energy_import"], OLD_ID)
-    await account.step()
+    await house.step()
 
     assert len(await _rows(hass, "sensor.old_meter")) == 1
     [(reading, total)] = await _rows(hass, OLD_ID)
@@ -177,7 +172,7 @@ async def test_renamed_old_sensor_keeps_its_statistics(
 
 
 async def test_too_late(
-    account: Account,
+    house: House,
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
@@ -188,11 +183,11 @@ async def test_too_late(
     old = OldSensor(hass, meter, UnitOfEnergy.KILO_WATT_HOUR)
     meter.set_energy(0, 5_000_000)
     old.read()
-    await account.step()
+    await house.step()
     meter.set_energy(0, 9_000_000)
     for _ in range(11):
         old.read()
-        await account.step()
+        await house.step()
     [(_, total)] = await _rows(hass, OLD_ID, "hour")
     assert total == pytest.approx(4000, abs=1)
 
@@ -206,11 +201,11 @@ async def test_too_late(
     assert not await _rows(hass, OLD_ID)
 
     meter.set_energy(0, 9_100_000)
-    entry = await set_up(hass, make_entry(meter, url))
+    entry = await set_up(hass, make_entry(meter, url, import_history=False))
     await _rename(hass, entity_ids(hass, entry)["energy_import"], OLD_ID)
     begin = clock.now
     for _ in range(12):
-        await account.step()
+        await house.step()
     (_, before), (_, after) = await _rows(hass, OLD_ID, "hour")
     assert after - before == pytest.approx(-4000, abs=1)
 
@@ -219,7 +214,7 @@ async def test_too_late(
         OLD_ID, begin, 100 - (after - before), UnitOfEnergy.KILO_WATT_HOUR
     )
     await async_wait_recording_done(hass)
-    await account.step()
+    await house.step()
     (_, before), (_, after) = await _rows(hass, OLD_ID, "hour")
     assert after - before == pytest.approx(100)
     *_, (reading, total) = await _rows(hass, OLD_ID)
