@@ -355,6 +355,24 @@ async def test_reload_in_an_outage(
     assert link_state(hass, entry).state == before.state
 
 
+async def test_event_is_not_told_again(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str
+) -> None:
+    """States tell milliseconds: after a reload an event is no newer than itself."""
+    entry = await set_up(hass, make_alone(meter, url))
+    meter.add_fault(Fault(kind="refuse", table=28, code=0x0B))
+    now = dt_util.utcnow().replace(microsecond=999_999)
+    with patch("custom_components.nes_mep.link.dt_util.utcnow", return_value=now):
+        await hass.config_entries.async_reload(entry.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
+    before = link_state(hass, entry)
+    assert before.attributes["event_type"] == "authentication_failure"
+
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert link_state(hass, entry).state == before.state
+
+
 async def test_port_opens_later(
     hass: HomeAssistant,
     meter: SimulatedMeter,

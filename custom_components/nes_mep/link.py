@@ -158,9 +158,11 @@ class Link:
         statistics: LinkStatistics | None,
     ) -> None:
         """Tell what happened, but not before the entities show how the poll went."""
+        now = dt_util.utcnow()
         event = LinkEvent(
             type=event_type,
-            time=dt_util.utcnow(),
+            # As exact as the state that will tell it.
+            time=now.replace(microsecond=now.microsecond // 1000 * 1000),
             attributes={**attributes, **counters(statistics)},
         )
         self._hass.loop.call_soon(self._tell, event)
