@@ -10,8 +10,6 @@ from .simulator import Simulator
 from .stage import DOMAIN, Meter, say
 
 AUTOMATION: Final = "meter_link"
-CONFIGURATION: Final = "automation: !include automations.yaml\n"
-"""What Home Assistant needs for automations, beside an empty file of this name."""
 
 TRIGGER: Final = "link_failed"
 

@@ -55,16 +55,16 @@ logger:
 """
 
 
-def prepare(folder: Path, port: int, level: str = "info", extra: str = "") -> None:
+def prepare(folder: Path, port: int, level: str = "info") -> None:
     """Write the configuration of a Home Assistant that listens on this port.
 
-    `extra` is added to it. The integration is linked, so that a restart uses what the
-    tree holds then. A folder that was used before keeps its users, entries and history.
+    The integration is linked, so that a restart uses what the tree holds then. A
+    folder that was used before keeps its users, entries and history.
     """
     storage = folder / ".storage"
     storage.mkdir(parents=True, exist_ok=True)
     (folder / "configuration.yaml").write_text(
-        CONFIGURATION.format(port=port, level=level) + extra
+        CONFIGURATION.format(port=port, level=level)
     )
     # What is made on the pages of the automations is kept here.
     (folder / "automations.yaml").touch()
@@ -98,17 +98,17 @@ class HomeAssistant:
 
 @asynccontextmanager
 async def home_assistant(
-    folder: Path, *, port: int | None = None, level: str = "info", extra: str = ""
+    folder: Path, *, port: int | None = None, level: str = "info"
 ) -> AsyncIterator[HomeAssistant]:
     """Run a Home Assistant in this folder; it is up with an owner when this enters.
 
-    `level` is the log level of the integration, `extra` is added to the configuration.
+    `level` is the log level of the integration.
     Raises ToolError when it does not come up; the time that may take is the caller's to
     limit.
     """
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
-    prepare(folder, port, level, extra)
+    prepare(folder, port, level)
     process = await Child.start(
         "Home Assistant",
         *(sys.executable, "-m", "homeassistant", "--config", str(folder)),

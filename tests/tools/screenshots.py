@@ -21,7 +21,6 @@ from .browser import Box, Page, browser
 from .demo import check_log, set_up_energy_dashboard
 from .furnish import (
     AUTOMATION,
-    CONFIGURATION,
     TRIGGER,
     add_automation,
     device_of,
@@ -283,14 +282,11 @@ async def log_in(house: HomeAssistant, page: Page) -> None:
 
 async def run(options: Namespace, folder: Path) -> None:
     """Take the pictures that are asked for."""
-    home = folder / "home"
-    home.mkdir()
-    (home / "automations.yaml").write_text("[]")
     async with (
         browser(folder, time_zone=TIME_ZONE) as page,
         # Faster than meters are, so that the past is read in seconds.
         simulator(folder, key=KEY, profile=PROFILE, baud=115200) as source,
-        home_assistant(home, extra=CONFIGURATION) as house,
+        home_assistant(folder / "home") as house,
     ):
         entry = await house.api.config_flow(
             DOMAIN, {"port": source.port, "key": source.key}
