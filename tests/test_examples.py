@@ -1,7 +1,9 @@
 """Tests of the README's examples: what owners copy works in Home Assistant."""
 
+import json
 import re
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from pytest_homeassistant_custom_component.common import async_mock_service
@@ -43,6 +45,31 @@ ANSWERS: Final = {
         "sequence_number_changed",
     },
 }
+
+
+def test_my_links() -> None:
+    """The buttons lead to this repository, this integration and these blueprints."""
+    links: dict[str, list[dict[str, str]]] = {}
+    for link in re.findall(
+        r"\((https://my\.home-assistant\.io/redirect/[^)]+)\)", README
+    ):
+        page = urlsplit(link).path.removeprefix("/redirect/")
+        links.setdefault(page, []).append(dict(parse_qsl(urlsplit(link).query)))
+    manifest = json.loads((FOLDER / "manifest.json").read_text())
+    owner, repository = urlsplit(manifest["documentation"]).path.split("/")[1:]
+    blueprints = {
+        re.search(r"source_url: (\S+)", path.read_text()).group(1)
+        for path in (ROOT / "blueprints").rglob("*.yaml")
+    }
+    assert {each["blueprint_url"] for each in links.pop("blueprint_import/")} == (
+        blueprints
+    )
+    assert links == {
+        "hacs_repository/": [
+            {"owner": owner, "repository": repository, "category": "integration"}
+        ],
+        "config_flow_start/": [{"domain": manifest["domain"]}],
+    }
 
 
 def for_device(example: dict[str, Any], device: str) -> dict[str, Any]:
