@@ -1,24 +1,18 @@
-"""Tests of the automation triggers, in automations as users write them."""
+"""Tests of the automation triggers of the link, and of what all triggers share."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
-    async_mock_service,
-)
 import voluptuous as vol
 import yaml
 
 from custom_components.nes_mep.const import DOMAIN
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import (
     area_registry as ar,
     config_validation as cv,
     device_registry as dr,
-    entity_registry as er,
 )
 from homeassistant.helpers.icon import async_get_icons
 from homeassistant.helpers.trigger import (
@@ -27,64 +21,13 @@ from homeassistant.helpers.trigger import (
 )
 from homeassistant.setup import async_setup_component
 
-from .common import (
-    disable_all_but,
-    entity_ids,
-    make_entry,
-    pass_time,
-    poll,
-    set_up,
-    tables,
-)
+from .common import entity_ids, make_entry, poll, set_up
 from .simulator import PROFILES, Fault, SimulatedMeter, serve_tcp
 from .test_texts import FOLDER, TEXTS
+from .triggers import VARIABLES, automate, device_of, disable_everything
 from .values import KEY, Clock, Stopwatch
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
-
-FACTS = ("config_entry_id", "device_id", "meter", "description")
-VARIABLES = {
-    "link_failed": ("kind", "reason", "error", "tables"),
-    "link_recovered": ("duration", "kinds"),
-    "clock_drifted": ("drift", "threshold"),
-    "tariff_changed": ("from_tariff", "to_tariff"),
-}
-
-
-@pytest.fixture
-def calls(hass: HomeAssistant) -> list[ServiceCall]:
-    """Return what automations do: calls of an action with the trigger's variables."""
-    return async_mock_service(hass, "test", "act")
-
-
-def device_of(hass: HomeAssistant, entry: MockConfigEntry) -> dr.DeviceEntry:
-    """Return the meter's device."""
-    (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
-    return device
-
-
-async def automate(
-    hass: HomeAssistant,
-    trigger: str,
-    target: dict[str, Any] | None = None,
-    **options: Any,
-) -> None:
-    """Make an automation with a trigger of the integration."""
-    config: dict[str, Any] = {"trigger": f"nes_mep.{trigger}"}
-    if target is not None:
-        config["target"] = target
-    if options:
-        config["options"] = options
-    names = (*FACTS, *VARIABLES[trigger])
-    data = {name: f"{{{{ trigger.{name} }}}}" for name in names}
-    automation = {
-        "alias": "Test",
-        "triggers": config,
-        "actions": {"action": "test.act", "data": data},
-    }
-    assert await async_setup_component(hass, "automation", {"automation": automation})
-    await hass.async_block_till_done()
-    assert hass.states.get("automation.test").state == "on"
 
 
 async def fail(hass: HomeAssistant, meter: SimulatedMeter, **fault: Any) -> None:
@@ -100,7 +43,6 @@ async def test_link(
     area_registry: ar.AreaRegistry,
     meter: SimulatedMeter,
     url: str,
-    calls: list[ServiceCall],
     how: str,
 ) -> None:
     """A failure triggers, whatever way the meter was chosen."""
@@ -115,7 +57,7 @@ async def test_link(
         "entry": (None, {"config_entry_id": entry.entry_id}),
         "entries": ({}, {"config_entry_id": [entry.entry_id]}),
     }[how]
-    await automate(hass, "link_failed", target, **options)
+    calls = await automate(hass, "link_failed", target, **options)
 
     await fail(hass, meter, kind="refuse", table=28, code=0x0B)
     await poll(hass)
@@ -141,7 +83,6 @@ async def test_link_recovers(
     url: str,
     impatient: None,
     monkeypatch: pytest.MonkeyPatch,
-    calls: list[ServiceCall],
 ) -> None:
     """The end of an outage triggers, with how long it was, under the user's name."""
     stopwatch = Stopwatch()
@@ -149,7 +90,7 @@ async def test_link_recovers(
     entry = await set_up(hass, make_entry(meter, url))
     device = device_of(hass, entry)
     dr.async_get(hass).async_update_device(device.id, name_by_user="Cellar meter")
-    await automate(hass, "link_recovered", {"device_id": device.id})
+    calls = await automate(hass, "link_recovered", {"device_id": device.id})
 
     await fail(hass, meter, kind="silence")
     stopwatch.seconds += 90
@@ -181,14 +122,13 @@ async def test_kinds(
     meter: SimulatedMeter,
     url: str,
     impatient: None,
-    calls: list[ServiceCall],
     kind: str | list[str] | None,
     triggered: list[str],
 ) -> None:
     """One outage triggers once, with the first kind that is wanted."""
     entry = await set_up(hass, make_entry(meter, url, resync_automatically=False))
     options = {} if kind is None else {"kind": kind}
-    await automate(
+    calls = await automate(
         hass, "link_failed", {"device_id": device_of(hass, entry).id}, **options
     )
     await fail(hass, meter, kind="refuse", table=28, code=0x0B)
@@ -204,7 +144,6 @@ async def test_several_meters(
     meter: SimulatedMeter,
     url: str,
     clock: Clock,
-    calls: list[ServiceCall],
 ) -> None:
     """Each of several meters triggers for itself; one that is not chosen does not."""
     others = [
@@ -219,7 +158,7 @@ async def test_several_meters(
             for one, port in zip((meter, *others), (url, second, third), strict=True)
         ]
         devices = [device_of(hass, entry).id for entry in entries[:2]]
-        await automate(hass, "link_failed", {"device_id": devices})
+        calls = await automate(hass, "link_failed", {"device_id": devices})
         for one in (meter, *others):
             one.add_fault(Fault(kind="refuse", code=0x0C))
         await poll(hass)
@@ -234,11 +173,12 @@ async def test_reload(
     meter: SimulatedMeter,
     url: str,
     impatient: None,
-    calls: list[ServiceCall],
 ) -> None:
     """A reload of the meter changes nothing, also in an outage; removal ends it."""
     entry = await set_up(hass, make_entry(meter, url))
-    await automate(hass, "link_failed", {"device_id": device_of(hass, entry).id})
+    calls = await automate(
+        hass, "link_failed", {"device_id": device_of(hass, entry).id}
+    )
     assert await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     meter.add_fault(Fault(kind="silence"))
@@ -263,13 +203,12 @@ async def test_meter_comes_later(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    calls: list[ServiceCall],
 ) -> None:
     """A meter that is not loaded when the automation starts is watched when it is."""
     entry = await set_up(hass, make_entry(meter, url))
     device_id = device_of(hass, entry).id
     await hass.config_entries.async_unload(entry.entry_id)
-    await automate(hass, "link_failed", {"device_id": device_id})
+    calls = await automate(hass, "link_failed", {"device_id": device_id})
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     await fail(hass, meter, kind="refuse", code=0x0C)
@@ -283,236 +222,19 @@ async def test_meter_comes_later(
     assert len(calls) == 1
 
 
-async def disable_everything(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Let the user disable all entities."""
-    await disable_all_but(hass, entry, set())
-    er.async_get(hass).async_update_entity(
-        entity_ids(hass, entry)["link_problem"],
-        disabled_by=er.RegistryEntryDisabler.USER,
-    )
-    assert await hass.config_entries.async_reload(entry.entry_id)
-    await hass.async_block_till_done(wait_background_tasks=True)
-
-
 async def test_no_entities(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    calls: list[ServiceCall],
 ) -> None:
     """The link is watched without any entity."""
     entry = await set_up(hass, make_entry(meter, url))
-    await automate(hass, "link_failed", {"device_id": device_of(hass, entry).id})
+    calls = await automate(
+        hass, "link_failed", {"device_id": device_of(hass, entry).id}
+    )
     await disable_everything(hass, entry)
     await fail(hass, meter, kind="refuse", code=0x0C)
     assert len(calls) == 1
-
-
-@pytest.mark.parametrize(
-    ("trigger", "table"), [("clock_drifted", "BT52"), ("tariff_changed", "BT55")]
-)
-async def test_what_is_needed_is_read(
-    hass: HomeAssistant,
-    meter: SimulatedMeter,
-    url: str,
-    stopwatch: Stopwatch,
-    calls: list[ServiceCall],
-    trigger: str,
-    table: str,
-) -> None:
-    """What the trigger needs is read while it listens, though nothing shows it."""
-    entry = await set_up(hass, make_entry(meter, url))
-    await disable_everything(hass, entry)
-    asked = len(meter.requests)
-    await pass_time(hass, stopwatch, 60)
-    assert table not in tables(meter, asked)
-
-    await automate(hass, trigger, {"device_id": device_of(hass, entry).id})
-    for _ in range(2):
-        asked = len(meter.requests)
-        await pass_time(hass, stopwatch, 60)
-        assert table in tables(meter, asked)
-    assert await hass.config_entries.async_reload(entry.entry_id)
-    await hass.async_block_till_done(wait_background_tasks=True)
-    asked = len(meter.requests)
-    await pass_time(hass, stopwatch, 60)
-    assert table in tables(meter, asked)
-
-    await hass.services.async_call(
-        "automation", "turn_off", {"entity_id": "automation.test"}, blocking=True
-    )
-    asked = len(meter.requests)
-    await pass_time(hass, stopwatch, 60)
-    assert table not in tables(meter, asked)
-
-
-class Drift:
-    """A meter whose clock is off, by as much as a test says."""
-
-    def __init__(self, hass: HomeAssistant, clock: Clock, stopwatch: Stopwatch) -> None:
-        """Take what moves the time."""
-        self._hass = hass
-        self._clock = clock
-        self._stopwatch = stopwatch
-
-    def set(self, seconds: float) -> None:
-        """Set the meter's clock that far ahead of Home Assistant's."""
-        self._clock.now = datetime.now(UTC) + timedelta(seconds=seconds)
-
-    async def read(self, *drifts: float) -> None:
-        """Let the clock be read with one drift after the other."""
-        for drift in drifts:
-            self.set(drift)
-            await pass_time(self._hass, self._stopwatch, 60)
-
-
-@pytest.fixture
-def drift(hass: HomeAssistant, clock: Clock, stopwatch: Stopwatch) -> Drift:
-    """Return what makes the meter's clock drift; it is right at first."""
-    drift = Drift(hass, clock, stopwatch)
-    drift.set(0)
-    return drift
-
-
-@pytest.mark.parametrize(
-    ("options", "drifts", "triggered"),
-    [
-        ({}, [30, 58], []),
-        ({}, [65, 120, 64], [65]),
-        ({}, [-65, -3600], [-65]),
-        ({}, [65, 0, 65], [65, 65]),
-        ({}, [65, -65], [65]),
-        # The clock is told in whole seconds: around the threshold it triggers once.
-        ({}, [63, 59.5, 63], [63]),
-        ({"threshold": 300}, [290, 310], [310]),
-        ({"threshold": "00:05:00"}, [290, 310], [310]),
-        ({"threshold": {"minutes": 5}}, [290, -310], [-310]),
-        ({"threshold": 10}, [13, 0, -13], [13, -13]),
-    ],
-)
-async def test_clock_drifted(
-    hass: HomeAssistant,
-    meter: SimulatedMeter,
-    url: str,
-    drift: Drift,
-    calls: list[ServiceCall],
-    options: dict[str, Any],
-    drifts: list[float],
-    triggered: list[float],
-) -> None:
-    """A clock that goes wrong triggers once, until it was right again."""
-    entry = await set_up(hass, make_entry(meter, url))
-    target = {"device_id": device_of(hass, entry).id}
-    await automate(hass, "clock_drifted", target, **options)
-    await drift.read(*drifts)
-    found = [call.data["drift"] for call in calls]
-    assert found == pytest.approx(triggered, abs=2)
-    for call in calls:
-        assert call.data["threshold"] == {13: 10.0, 310: 300.0}.get(
-            abs(triggered[0]), 60.0
-        )
-        assert call.data["description"] == f"clock drift of {entry.title}"
-
-
-async def test_clock_drifts_unseen(
-    hass: HomeAssistant,
-    meter: SimulatedMeter,
-    url: str,
-    drift: Drift,
-    calls: list[ServiceCall],
-) -> None:
-    """A clock that is wrong at first does not trigger.
-
-    One that goes wrong while the meter is reloaded does.
-    """
-    drift.set(100)
-    entry = await set_up(hass, make_entry(meter, url))
-    await automate(hass, "clock_drifted", {"device_id": device_of(hass, entry).id})
-    await drift.read(100)
-    assert not calls
-    await drift.read(0)
-    drift.set(200)
-    assert await hass.config_entries.async_reload(entry.entry_id)
-    await hass.async_block_till_done(wait_background_tasks=True)
-    await poll(hass)
-    assert [round(call.data["drift"], -2) for call in calls] == [200]
-
-
-@pytest.mark.parametrize(
-    ("options", "triggered"),
-    [
-        ({}, [(1, 2), (2, 3), (3, 1)]),
-        ({"from": 1}, [(1, 2)]),
-        ({"to": "1"}, [(3, 1)]),
-        ({"from": [1, 3], "to": ["2", "1"]}, [(1, 2), (3, 1)]),
-        ({"from": 2, "to": 1}, []),
-    ],
-)
-async def test_tariff_changed(
-    hass: HomeAssistant,
-    meter: SimulatedMeter,
-    url: str,
-    stopwatch: Stopwatch,
-    calls: list[ServiceCall],
-    options: dict[str, Any],
-    triggered: list[tuple[int, int]],
-) -> None:
-    """A change of tariff triggers, from and to those that are wanted."""
-    meter.set_tier(0)
-    entry = await set_up(hass, make_entry(meter, url))
-    target = {"device_id": device_of(hass, entry).id}
-    await automate(hass, "tariff_changed", target, **options)
-    await pass_time(hass, stopwatch, 60)
-    assert not calls
-    for tier in (1, 2, 2, 0):
-        meter.set_tier(tier)
-        await pass_time(hass, stopwatch, 60)
-    changes = [(call.data["from_tariff"], call.data["to_tariff"]) for call in calls]
-    assert changes == triggered
-
-
-async def test_tariff_changes_unseen(
-    hass: HomeAssistant,
-    meter: SimulatedMeter,
-    url: str,
-    impatient: None,
-    stopwatch: Stopwatch,
-    calls: list[ServiceCall],
-) -> None:
-    """A change in an outage or during a reload is seen after it."""
-    meter.set_tier(0)
-    entry = await set_up(hass, make_entry(meter, url))
-    await automate(hass, "tariff_changed", {"device_id": device_of(hass, entry).id})
-    meter.add_fault(Fault(kind="silence"))
-    meter.set_tier(1)
-    await pass_time(hass, stopwatch, 60)
-    assert not calls
-    meter.clear_faults()
-    await pass_time(hass, stopwatch, 60)
-    assert len(calls) == 1
-
-    meter.set_tier(3)
-    assert await hass.config_entries.async_reload(entry.entry_id)
-    await hass.async_block_till_done(wait_background_tasks=True)
-    await poll(hass)
-    changes = [(call.data["from_tariff"], call.data["to_tariff"]) for call in calls]
-    assert changes == [(1, 2), (2, 4)]
-
-
-async def test_meter_without_a_tariff(
-    hass: HomeAssistant,
-    meter: SimulatedMeter,
-    url: str,
-    stopwatch: Stopwatch,
-    calls: list[ServiceCall],
-) -> None:
-    """A meter that refuses its tariff table never triggers."""
-    meter.add_fault(Fault(kind="refuse", table=55, code=0x03))
-    entry = await set_up(hass, make_entry(meter, url))
-    await automate(hass, "tariff_changed", {"device_id": device_of(hass, entry).id})
-    meter.set_tier(3)
-    await pass_time(hass, stopwatch, 60)
-    assert not calls
 
 
 @pytest.mark.parametrize(

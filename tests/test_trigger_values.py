@@ -1,0 +1,222 @@
+"""Tests of the automation triggers of the meter's clock and tariff."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from homeassistant.core import HomeAssistant
+
+from .common import make_entry, pass_time, poll, set_up, tables
+from .simulator import Fault, SimulatedMeter
+from .triggers import automate, device_of, disable_everything
+from .values import Clock, Stopwatch
+
+pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
+
+
+@pytest.mark.parametrize(
+    ("trigger", "table"), [("clock_drifted", "BT52"), ("tariff_changed", "BT55")]
+)
+async def test_what_is_needed_is_read(
+    hass: HomeAssistant,
+    meter: SimulatedMeter,
+    url: str,
+    stopwatch: Stopwatch,
+    trigger: str,
+    table: str,
+) -> None:
+    """What the trigger needs is read while it listens, though nothing shows it."""
+    entry = await set_up(hass, make_entry(meter, url))
+    await disable_everything(hass, entry)
+    asked = len(meter.requests)
+    await pass_time(hass, stopwatch, 60)
+    assert table not in tables(meter, asked)
+
+    await automate(hass, trigger, {"device_id": device_of(hass, entry).id})
+    for _ in range(2):
+        asked = len(meter.requests)
+        await pass_time(hass, stopwatch, 60)
+        assert table in tables(meter, asked)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    asked = len(meter.requests)
+    await pass_time(hass, stopwatch, 60)
+    assert table in tables(meter, asked)
+
+    await hass.services.async_call(
+        "automation", "turn_off", {"entity_id": "automation.test"}, blocking=True
+    )
+    asked = len(meter.requests)
+    await pass_time(hass, stopwatch, 60)
+    assert table not in tables(meter, asked)
+
+
+class Drift:
+    """A meter whose clock is off, by as much as a test says."""
+
+    def __init__(self, hass: HomeAssistant, clock: Clock, stopwatch: Stopwatch) -> None:
+        """Take what moves the time."""
+        self._hass = hass
+        self._clock = clock
+        self._stopwatch = stopwatch
+
+    def set(self, seconds: float) -> None:
+        """Set the meter's clock that far ahead of Home Assistant's."""
+        self._clock.now = datetime.now(UTC) + timedelta(seconds=seconds)
+
+    async def read(self, *drifts: float) -> None:
+        """Let the clock be read with one drift after the other."""
+        for drift in drifts:
+            self.set(drift)
+            await pass_time(self._hass, self._stopwatch, 60)
+
+
+@pytest.fixture
+def drift(hass: HomeAssistant, clock: Clock, stopwatch: Stopwatch) -> Drift:
+    """Return what makes the meter's clock drift; it is right at first."""
+    drift = Drift(hass, clock, stopwatch)
+    drift.set(0)
+    return drift
+
+
+@pytest.mark.parametrize(
+    ("options", "drifts", "triggered"),
+    [
+        ({}, [30, 58], []),
+        ({}, [65, 120, 64], [65]),
+        ({}, [-65, -3600], [-65]),
+        ({}, [65, 0, 65], [65, 65]),
+        ({}, [65, -65], [65]),
+        # The clock is told in whole seconds: around the threshold it triggers once.
+        ({}, [63, 59.5, 63], [63]),
+        ({"threshold": 300}, [290, 310], [310]),
+        ({"threshold": "00:05:00"}, [290, 310], [310]),
+        ({"threshold": {"minutes": 5}}, [290, -310], [-310]),
+        ({"threshold": 10}, [13, 0, -13], [13, -13]),
+    ],
+)
+async def test_clock_drifted(
+    hass: HomeAssistant,
+    meter: SimulatedMeter,
+    url: str,
+    drift: Drift,
+    options: dict[str, Any],
+    drifts: list[float],
+    triggered: list[float],
+) -> None:
+    """A clock that goes wrong triggers once, until it was right again."""
+    entry = await set_up(hass, make_entry(meter, url))
+    target = {"device_id": device_of(hass, entry).id}
+    calls = await automate(hass, "clock_drifted", target, **options)
+    await drift.read(*drifts)
+    found = [call.data["drift"] for call in calls]
+    assert found == pytest.approx(triggered, abs=2)
+    for call in calls:
+        assert call.data["threshold"] == {13: 10.0, 310: 300.0}.get(
+            abs(triggered[0]), 60.0
+        )
+        assert call.data["description"] == f"clock drift of {entry.title}"
+
+
+async def test_clock_drifts_unseen(
+    hass: HomeAssistant,
+    meter: SimulatedMeter,
+    url: str,
+    drift: Drift,
+) -> None:
+    """A clock that is wrong at first does not trigger.
+
+    One that goes wrong while the meter is reloaded does.
+    """
+    drift.set(100)
+    entry = await set_up(hass, make_entry(meter, url))
+    calls = await automate(
+        hass, "clock_drifted", {"device_id": device_of(hass, entry).id}
+    )
+    await drift.read(100)
+    assert not calls
+    await drift.read(0)
+    drift.set(200)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await poll(hass)
+    assert [round(call.data["drift"], -2) for call in calls] == [200]
+
+
+@pytest.mark.parametrize(
+    ("options", "triggered"),
+    [
+        ({}, [(1, 2), (2, 3), (3, 1)]),
+        ({"from": 1}, [(1, 2)]),
+        ({"to": "1"}, [(3, 1)]),
+        ({"from": [1, 3], "to": ["2", "1"]}, [(1, 2), (3, 1)]),
+        ({"from": 2, "to": 1}, []),
+    ],
+)
+async def test_tariff_changed(
+    hass: HomeAssistant,
+    meter: SimulatedMeter,
+    url: str,
+    stopwatch: Stopwatch,
+    options: dict[str, Any],
+    triggered: list[tuple[int, int]],
+) -> None:
+    """A change of tariff triggers, from and to those that are wanted."""
+    meter.set_tier(0)
+    entry = await set_up(hass, make_entry(meter, url))
+    target = {"device_id": device_of(hass, entry).id}
+    calls = await automate(hass, "tariff_changed", target, **options)
+    await pass_time(hass, stopwatch, 60)
+    assert not calls
+    for tier in (1, 2, 2, 0):
+        meter.set_tier(tier)
+        await pass_time(hass, stopwatch, 60)
+    changes = [(call.data["from_tariff"], call.data["to_tariff"]) for call in calls]
+    assert changes == triggered
+
+
+async def test_tariff_changes_unseen(
+    hass: HomeAssistant,
+    meter: SimulatedMeter,
+    url: str,
+    impatient: None,
+    stopwatch: Stopwatch,
+) -> None:
+    """A change in an outage or during a reload is seen after it."""
+    meter.set_tier(0)
+    entry = await set_up(hass, make_entry(meter, url))
+    calls = await automate(
+        hass, "tariff_changed", {"device_id": device_of(hass, entry).id}
+    )
+    meter.add_fault(Fault(kind="silence"))
+    meter.set_tier(1)
+    await pass_time(hass, stopwatch, 60)
+    assert not calls
+    meter.clear_faults()
+    await pass_time(hass, stopwatch, 60)
+    assert len(calls) == 1
+
+    meter.set_tier(3)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await poll(hass)
+    changes = [(call.data["from_tariff"], call.data["to_tariff"]) for call in calls]
+    assert changes == [(1, 2), (2, 4)]
+
+
+async def test_meter_without_a_tariff(
+    hass: HomeAssistant,
+    meter: SimulatedMeter,
+    url: str,
+    stopwatch: Stopwatch,
+) -> None:
+    """A meter that refuses its tariff table never triggers."""
+    meter.add_fault(Fault(kind="refuse", table=55, code=0x03))
+    entry = await set_up(hass, make_entry(meter, url))
+    calls = await automate(
+        hass, "tariff_changed", {"device_id": device_of(hass, entry).id}
+    )
+    meter.set_tier(3)
+    await pass_time(hass, stopwatch, 60)
+    assert not calls
