@@ -1,7 +1,7 @@
 """Tests of what is read at a slower pace than the registers."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -25,13 +25,20 @@ from .common import (
     unavailable,
 )
 from .simulator import PROFILES, Disconnect, Exchange, Fault, SimulatedMeter
-from .values import NOON, Stopwatch
+from .values import NOON, Clock, Stopwatch
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
 REGISTERS = ["BT23", "BT28"]
 
 
+@pytest.fixture
+def right_clock(clock: Clock) -> None:
+    """Let the meter's clock be right: one that is wrong is read more often."""
+    clock.now = datetime.now(UTC)
+
+
+@pytest.mark.usefixtures("right_clock")
 async def test_default_pace(
     hass: HomeAssistant,
     stopwatch: Stopwatch,
@@ -72,7 +79,7 @@ async def test_default_pace(
         ({"energy_import"}, 900, {"ET14"}),
     ],
 )
-@pytest.mark.usefixtures("everything_enabled")
+@pytest.mark.usefixtures("everything_enabled", "right_clock")
 async def test_only_what_is_shown_is_read(
     hass: HomeAssistant,
     stopwatch: Stopwatch,
@@ -95,13 +102,17 @@ async def test_only_what_is_shown_is_read(
     assert set(tables(meter, since)) <= set(REGISTERS)
 
 
+@pytest.mark.usefixtures("right_clock")
 async def test_what_a_meter_has_is_learned_once(
     hass: HomeAssistant,
     stopwatch: Stopwatch,
     meter: SimulatedMeter,
     url: str,
 ) -> None:
-    """Each subject is asked for after the start, and again only if it is of use."""
+    """Each subject is asked for after the start, and again only if it is of use.
+
+    But for the clock: whether it is right is looked at once an hour.
+    """
     meter.add_fault(Fault(kind="refuse", table=3, code=0x03))
     entry = await set_up(hass, make_entry(meter, url))
     read = set(tables(meter, 0))
@@ -111,8 +122,12 @@ async def test_what_a_meter_has_is_learned_once(
     meter.clear_faults()
     await pass_time(hass, stopwatch, 10)
     since = len(meter.requests)
-    await pass_time(hass, stopwatch, 3600)
+    await pass_time(hass, stopwatch, 3000)
     assert set(tables(meter, since)) == {*REGISTERS, "ET23", "ET14"}
+    for _ in range(2):
+        since = len(meter.requests)
+        await pass_time(hass, stopwatch, 3600)
+        assert set(tables(meter, since)) == {*REGISTERS, "ET23", "ET14", "BT52"}
 
     # The next start asks again.
     assert await hass.config_entries.async_reload(entry.entry_id)

@@ -2,9 +2,15 @@
 
 import asyncio
 
+from homeassistant.config_entries import (
+    SIGNAL_CONFIG_ENTRY_CHANGED,
+    ConfigEntry,
+    ConfigEntryChange,
+)
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
 from .const import CONF_IMPORT_HISTORY, DEFAULT_IMPORT_HISTORY, DOMAIN
@@ -12,11 +18,12 @@ from .coordinator import MeterCoordinator, NesMepConfigEntry
 from .descriptions import describe_register
 from .history import History, history_store
 from .history_import import HistoryImporter
-from .issues import async_delete_tls_refused
+from .issues import async_clear_issues
 from .link import async_forget_link
 from .mbus import device_identifier
 from .sensor import DEFAULT_REGISTERS
 from .services import async_setup_services
+from .watch import async_forget_watch
 
 PLATFORMS: list[Platform] = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR]
 
@@ -26,6 +33,14 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the actions, which exist whether or not a meter is loaded."""
     async_setup_services(hass)
+
+    @callback
+    def async_change(_change: ConfigEntryChange, entry: ConfigEntry) -> None:
+        """Tell nothing about a meter that is not wanted."""
+        if entry.domain == DOMAIN and entry.disabled_by:
+            async_clear_issues(hass, entry)
+
+    async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, async_change)
     return True
 
 
@@ -99,7 +114,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> b
 
 async def async_remove_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> None:
     """Leave nothing behind."""
-    async_delete_tls_refused(hass, entry)
+    await async_forget_watch(hass, entry)
     async_forget_link(hass, entry.entry_id)
     await history_store(hass, entry.entry_id).async_remove()
 

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Mapping, Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 import logging
 from time import monotonic
-from typing import Final, override
+from typing import Final, NoReturn, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL, EVENT_HOMEASSISTANT_STOP
@@ -18,21 +19,20 @@ from homeassistant.exceptions import (
 )
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util import dt as dt_util
 
 from .const import CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
 from .failures import ErrorText, error_text
 from .healing import SelfHealing
 from .history import History
 from .history_import import HistoryError, HistoryImport
-from .issues import async_create_tls_refused, async_delete_tls_refused
 from .link import WHOLE_POLL, async_get_link
 from .mep import (
     LinkStatistics,
     MBusDevice,
     MepAuthenticationError,
+    MepConnectionError,
     MepError,
-    MepSecurityError,
-    MepUnsupportedSecurityError,
     Meter,
     MeterEvent,
     Readings,
@@ -40,6 +40,7 @@ from .mep import (
     ResyncResult,
     Value,
     parse_key,
+    probe_tls,
 )
 from .mep.packet import parse_table, table_name
 from .mep.tables.identity import (
@@ -49,7 +50,7 @@ from .mep.tables.identity import (
 )
 from .security import LinkSecurity
 from .slow import SlowReading, SlowReadings
-from .watch import async_get_watch
+from .watch import TlsProbe, async_get_watch
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -60,9 +61,6 @@ _ET04 = parse_table("ET04")
 # flow ends the polling. So a key that worked counts as wrong only after this many
 # polls in a row.
 _REFUSALS_BEFORE_REAUTH = 3
-
-# So does a session that worked, unless the meter says that it begins none.
-_BROKEN_SESSIONS_BEFORE_ISSUE = 3
 
 type NesMepConfigEntry = ConfigEntry[MeterCoordinator]
 
@@ -136,7 +134,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         )
         self._default_registers = default_registers
         self._refusals = 0
-        self._broken_sessions = 0
         self._verified_sessions = 0
         self._registers: Mapping[str, Register] = {}
         self._asked: AbstractSet[str] = frozenset()
@@ -144,7 +141,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._slow_task: asyncio.Task[None] | None = None
         self._is_quiet = False
         self.link = async_get_link(hass, entry.entry_id)
-        self.watch = async_get_watch(hass, entry.entry_id)
+        self.watch = async_get_watch(hass, entry)
         self._healing = SelfHealing(hass, entry, self._async_mend)
 
     @override
@@ -153,11 +150,12 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
         No other mode of security is used than the one the entry was made with.
         """
-        entry = self.config_entry
+        entry, port = self.config_entry, self.config_entry.data[CONF_PORT]
         security = LinkSecurity.of_entry(entry.data)
+        await self.watch.memory.async_load()
         try:
             self.meter = await Meter.open(
-                entry.data[CONF_PORT],
+                port,
                 parse_key(entry.data[CONF_KEY]),
                 security=security.mode,
                 key_kind=security.key_kind,
@@ -165,12 +163,13 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             )
         except MepError as err:
             self.link.async_poll_ended({WHOLE_POLL: err}, None)
-            if isinstance(err, MepAuthenticationError):
-                raise ConfigEntryAuthFailed(**self._error_text(err)) from err
-            if isinstance(err, MepSecurityError):
-                async_create_tls_refused(self.hass, entry)
-            raise UpdateFailed(**self._error_text(err)) from err
-        async_delete_tls_refused(self.hass, entry)
+            await self._async_fail(
+                err,
+                partial(probe_tls, port),
+                is_final=isinstance(err, MepAuthenticationError),
+                at_setup=True,
+            )
+        self.watch.async_succeeded()
         entry.async_on_unload(self.meter.close)
         entry.async_on_unload(
             self.hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._async_stop)
@@ -206,21 +205,17 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         try:
             readings = await self.meter.read(asked)
             await self._async_verify_meter()
-        except MepAuthenticationError as err:
-            self._async_report({WHOLE_POLL: err})
-            self._refusals += 1
-            if self._refusals < _REFUSALS_BEFORE_REAUTH:
-                raise UpdateFailed(**self._error_text(err)) from err
-            # The reauth flow proves the new key on the same port.
-            self._async_quiet()
-            await self.meter.close()
-            raise ConfigEntryAuthFailed(**self._error_text(err)) from err
         except MepError as err:
             self._async_report({WHOLE_POLL: err})
-            self._async_watch_session(err)
-            raise UpdateFailed(**self._error_text(err)) from err
+            is_refusal = isinstance(err, MepAuthenticationError)
+            self._refusals += is_refusal
+            await self._async_fail(
+                err,
+                self.meter.probe_tls,
+                is_final=is_refusal and self._refusals >= _REFUSALS_BEFORE_REAUTH,
+            )
         self._refusals = 0
-        self._async_watch_session(None)
+        self.watch.async_succeeded()
         self._asked = asked
         return readings
 
@@ -236,19 +231,27 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         await self.meter.resync()
         await self.async_refresh()
 
-    @callback
-    def _async_watch_session(self, err: MepError | None) -> None:
-        """Tell the user when there is no TLS session any more, and when there is."""
-        if isinstance(err, MepSecurityError):
-            self._broken_sessions += 1
-            if (
-                isinstance(err, MepUnsupportedSecurityError)
-                or self._broken_sessions >= _BROKEN_SESSIONS_BEFORE_ISSUE
-            ):
-                async_create_tls_refused(self.hass, self.config_entry)
-        elif err is None and self._broken_sessions:
-            self._broken_sessions = 0
-            async_delete_tls_refused(self.hass, self.config_entry)
+    async def _async_fail(
+        self,
+        err: MepError,
+        probe: TlsProbe,
+        *,
+        is_final: bool = False,
+        at_setup: bool = False,
+    ) -> NoReturn:
+        """Raise what says that the meter could not be read, translated.
+
+        That is ConfigEntryAuthFailed if the refusal of the key is final and the key is
+        not right in TLS either.
+        """
+        await self.watch.async_failed(err, probe, monotonic(), at_setup=at_setup)
+        if is_final and not await self.watch.async_prove_key(probe):
+            if not at_setup:
+                # The reauth flow proves the new key on the same port.
+                self._async_quiet()
+                await self.meter.close()
+            raise ConfigEntryAuthFailed(**self._error_text(err)) from err
+        raise UpdateFailed(**self._error_text(err)) from err
 
     @property
     def _sessions(self) -> int:
@@ -290,15 +293,23 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         if self._slow_task is not None and not self._slow_task.done():
             return
         until = monotonic() + self.update_interval.total_seconds() / 2
-        if due := self.slow.due(until, set(self.async_contexts())):
+        if due := self.slow.due(until, self._contexts):
             self._slow_task = self.config_entry.async_create_background_task(
                 self.hass, self._async_read_slowly(due), f"{self.name} slow readings"
             )
+
+    @property
+    def _contexts(self) -> set[str]:
+        """What is shown, or needed to tell whether something is wrong."""
+        return set(self.async_contexts()) | self.watch.clock.contexts
 
     async def _async_read_slowly(self, due: list[SlowReading]) -> None:
         """Read one after the other and hand on what each brings."""
         for reading in due:
             may_go_on = await self.slow.read(reading, monotonic())
+            await self.watch.async_read_slowly(
+                reading, self.slow, self.meter, monotonic()
+            )
             data = self._async_collect()
             if data != self.data:
                 self.data = data
@@ -360,9 +371,12 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         Raises HomeAssistantError, translated, when the meter does not answer.
         """
         try:
-            return await self.meter.resync()
+            result = await self.meter.resync()
         except MepError as err:
             raise HomeAssistantError(**self._error_text(err)) from err
+        drift = result.meter_time - dt_util.utcnow()
+        self.watch.clock.async_read(drift.total_seconds(), monotonic())
+        return result
 
     async def async_read_events(self, count: int | None) -> tuple[MeterEvent, ...]:
         """Return the newest events of the meter's log, as many as count or all.
@@ -455,4 +469,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
     def _error_text(self, err: MepError) -> ErrorText:
         """Return the translated text for an error of the meter client."""
-        return error_text(err, self.config_entry.title)
+        text = error_text(err, self.config_entry.title)
+        if self.watch.requires_tls and not isinstance(err, MepConnectionError):
+            text["translation_key"] = "tls_required"
+        return text

@@ -47,7 +47,7 @@ async def async_get_config_entry_diagnostics(
     A meter that is read is asked for whole tables, so that a simulated meter can
     answer with them. Of one that is not, there is what came of the attempts.
     """
-    trace = async_get_watch(hass, entry.entry_id).trace
+    trace = async_get_watch(hass, entry).trace
     # Before there are more.
     exchanges = tuple(trace.exchanges)
     facts = {

@@ -1,11 +1,27 @@
-"""The way out of a repair issue."""
+"""The ways out of the repair issues."""
 
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from functools import partial
+import logging
+from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.components.repairs import RepairsFlow
-from homeassistant.config_entries import ConfigEntryState, OperationNotAllowed
+from homeassistant.config_entries import (
+    ConfigEntry,
+    ConfigEntryState,
+    OperationNotAllowed,
+)
+from homeassistant.const import CONF_PORT
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+
+from .const import CONF_KEY, DOMAIN
+from .issues import LAYOUT_CHANGED, PORT_SILENT, TLS_REFUSED, TLS_REQUIRED
+from .mep import MepError, SecurityMode, parse_key
+from .security import find_meter
+from .watch import async_get_watch
 
 if TYPE_CHECKING:
     import probatio as vol
@@ -15,12 +31,17 @@ else:
     import voluptuous as vol
 
 
-class TryTlsAgainFlow(RepairsFlow):
-    """Tries TLS once more; another mode is chosen on purpose, by reconfiguring."""
+_LOGGER = logging.getLogger(__name__)
 
-    def __init__(self, entry_id: str) -> None:
-        """Take the entry that the issue is about."""
+
+class MeterRepairFlow(RepairsFlow):
+    """Explains what is wrong with a meter, and does something about it when asked to."""
+
+    def __init__(self, issue_id: str, entry_id: str) -> None:
+        """Take the issue and the entry that it is about."""
+        self._issue_id = issue_id
         self._entry_id = entry_id
+        self._placeholders: Mapping[str, str] = {}
 
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
@@ -31,24 +52,101 @@ class TryTlsAgainFlow(RepairsFlow):
     async def async_step_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Explain what happened, and try again when asked to."""
+        """Explain what happened, and go on when asked to."""
         entry = self.hass.config_entries.async_get_entry(self._entry_id)
         if entry is None:
             return self.async_create_entry(title="", data={})
-        placeholders = {"meter": entry.title}
-        if user_input is None:
-            return self.async_show_form(
-                step_id="confirm",
-                data_schema=vol.Schema({}),
-                description_placeholders=placeholders,
-            )
+        if user_input is not None:
+            return await self.async_fix(entry)
+        issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self._issue_id)
+        if issue is not None and issue.translation_placeholders:
+            self._placeholders = issue.translation_placeholders
+        return self.async_show_form(
+            step_id="confirm",
+            data_schema=vol.Schema({}),
+            description_placeholders=self._placeholders,
+        )
+
+    @abstractmethod
+    async def async_fix(self, entry: ConfigEntry) -> RepairsFlowResult:
+        """Do something about it, and say how that went."""
+
+    def _fixed(self) -> RepairsFlowResult:
+        return self.async_create_entry(title="", data={})
+
+    def _failed(self, entry: ConfigEntry, reason: str) -> RepairsFlowResult:
+        return self.async_abort(
+            reason=reason, description_placeholders={"meter": entry.title}
+        )
+
+
+class TryAgainFlow(MeterRepairFlow):
+    """Sets the meter up once more, as it is; reason is what to say if that fails."""
+
+    def __init__(self, issue_id: str, entry_id: str, *, reason: str) -> None:
+        """Take what to try again."""
+        super().__init__(issue_id, entry_id)
+        self._reason = reason
+
+    @override
+    async def async_fix(self, entry: ConfigEntry) -> RepairsFlowResult:
+        """Try again."""
         with suppress(OperationNotAllowed):  # it is being set up right now
             await self.hass.config_entries.async_reload(entry.entry_id)
         if entry.state is not ConfigEntryState.LOADED:
-            return self.async_abort(
-                reason="still_refused", description_placeholders=placeholders
+            return self._failed(entry, self._reason)
+        return self._fixed()
+
+
+class SwitchToTlsFlow(MeterRepairFlow):
+    """Reads the meter over TLS, and lets the entry do so from then on."""
+
+    @override
+    async def async_fix(self, entry: ConfigEntry) -> RepairsFlowResult:
+        """Prove that the same meter can be read over TLS before anything is changed."""
+        entries = self.hass.config_entries
+        reason = "not_proven"
+        if not entry.state.recoverable:  # it is being set up right now
+            return self._failed(entry, reason)
+        # A serial port can be opened once only.
+        await entries.async_unload(entry.entry_id)
+        try:
+            found = await find_meter(
+                entry.data[CONF_PORT],
+                parse_key(entry.data[CONF_KEY]),
+                SecurityMode.TLS,
             )
-        return self.async_create_entry(title="", data={})
+        except MepError as err:
+            _LOGGER.debug("%s is not read over TLS: %s", entry.title, err)
+        else:
+            if found.identity.serial_number == entry.unique_id:
+                entries.async_update_entry(
+                    entry, data={**entry.data, **found.security.entry_data}
+                )
+                entries.async_schedule_reload(entry.entry_id)
+                return self._fixed()
+            reason = "wrong_meter"
+        # It is read as before, while nothing is changed.
+        entries.async_schedule_reload(entry.entry_id)
+        return self._failed(entry, reason)
+
+
+class KnownFlow(MeterRepairFlow):
+    """Takes that the user knows now how the meter was changed."""
+
+    @override
+    async def async_fix(self, entry: ConfigEntry) -> RepairsFlowResult:
+        """Remember that."""
+        async_get_watch(self.hass, entry).layout.async_confirm()
+        return self._fixed()
+
+
+_FLOWS: Final[Mapping[str, Callable[[str, str], MeterRepairFlow]]] = {
+    LAYOUT_CHANGED: KnownFlow,
+    PORT_SILENT: partial(TryAgainFlow, reason="still_silent"),
+    TLS_REFUSED: partial(TryAgainFlow, reason="still_refused"),
+    TLS_REQUIRED: SwitchToTlsFlow,
+}
 
 
 async def async_create_fix_flow(
@@ -56,4 +154,4 @@ async def async_create_fix_flow(
 ) -> RepairsFlow:
     """Return the flow that fixes an issue of this integration."""
     assert data is not None
-    return TryTlsAgainFlow(data["entry_id"])
+    return _FLOWS[data["issue"]](issue_id, data["entry_id"])

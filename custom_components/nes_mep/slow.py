@@ -17,6 +17,7 @@ from .mep import (
     Subject,
     Value,
 )
+from .mep.tables.identity import SystemInformation
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ MBUS: Final = "mbus"
 
 _EVENT_PERIOD = 300.0
 _MBUS_PERIOD = 900.0
+_CLOCK = "clock"
+_IDLE_PERIODS = {_CLOCK: 3600.0}
+"""Seconds between two reads of subjects that are read even if nothing uses them."""
 _RETRY_PERIOD = 60.0
 """Seconds after which what failed is asked for again, if it is not due before."""
 
@@ -38,12 +42,17 @@ class SlowReading(ABC):
     something uses it. It is not read again where the meter turns out not to have it.
     """
 
-    def __init__(self, name: str, period: float) -> None:
-        """Read under a name for the log, with so many seconds between two reads."""
+    def __init__(self, name: str, period: float, idle_period: float = inf) -> None:
+        """Read under a name for the log, with so many seconds between two reads.
+
+        There is another number of them while nothing uses it.
+        """
         self.name = name
         self.period = period
+        self.idle_period = idle_period
         self.has_failed = False
         self._due = -inf
+        self._idle_due = inf
         self._is_known = False
         self._is_absent = False
 
@@ -61,7 +70,7 @@ class SlowReading(ABC):
         return (
             not self._is_absent
             and self._due <= now
-            and (not self._is_known or self.is_used(contexts))
+            and (not self._is_known or self.is_used(contexts) or self._idle_due <= now)
         )
 
     def learn_again(self) -> None:
@@ -83,6 +92,7 @@ class SlowReading(ABC):
             _LOGGER.debug("The meter has no %s: %s", self.name, err)
             has_any = False
         self._due = now + self.period
+        self._idle_due = now + self.idle_period
         self._is_known = True
         self._is_absent = not has_any and not was_known
 
@@ -103,7 +113,9 @@ class SlowSubject(SlowReading):
 
     def __init__(self, subject: Subject) -> None:
         """Read a subject as often as the client advises."""
-        super().__init__(subject.name, subject.period)
+        super().__init__(
+            subject.name, subject.period, _IDLE_PERIODS.get(subject.name, inf)
+        )
         self._keys: frozenset[str] = frozenset()
         self.values: Mapping[str, Value | None] = {}
 
@@ -214,6 +226,36 @@ class SlowMBus(SlowReading):
         self.devices = {}
 
 
+class SlowSystem(SlowReading):
+    """What says whether the meter was changed: read only to learn what it has."""
+
+    def __init__(self) -> None:
+        """Begin with nothing known."""
+        super().__init__("system information", inf)
+        self.information: SystemInformation | None = None
+
+    @property
+    @override
+    def keys(self) -> AbstractSet[str]:
+        """No keys: nothing shows it."""
+        return frozenset()
+
+    @override
+    def is_used(self, contexts: AbstractSet[str]) -> bool:
+        """Return False."""
+        return False
+
+    @override
+    async def _read(self, meter: Meter, *, anew: bool) -> bool:
+        """Keep it."""
+        self.information = await meter.read_system_information()
+        return True
+
+    @override
+    def _forget(self, *, for_good: bool) -> None:
+        self.information = None
+
+
 class SlowReadings:
     """All that is read slowly from one meter."""
 
@@ -221,13 +263,14 @@ class SlowReadings:
         """Prepare to read; title names the meter in the log."""
         self.events = SlowEvents()
         self.mbus = SlowMBus()
+        self.system = SlowSystem()
         self.subjects = [SlowSubject(subject) for subject in meter.subjects.values()]
         self._meter = meter
         self._title = title
 
     @property
     def _all(self) -> Iterable[SlowReading]:
-        return (*self.subjects, self.mbus, self.events)
+        return (*self.subjects, self.mbus, self.events, self.system)
 
     @property
     def keys(self) -> frozenset[str]:
@@ -245,6 +288,10 @@ class SlowReadings:
             for subject in self.subjects
             for key, value in subject.values.items()
         }
+
+    def is_clock(self, reading: SlowReading) -> bool:
+        """Return whether one of them is the meter's clock."""
+        return reading.name == _CLOCK
 
     @property
     def failed(self) -> frozenset[str]:
