@@ -31,7 +31,7 @@ from .simulator import PROFILES, Fault, SimulatedMeter, serve_tcp
 from .tls.tapped_line import TappedLine, tap
 from .values import KEY, NOON, Clock, Stopwatch
 
-pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
+pytestmark = pytest.mark.usefixtures("enable_custom_integrations", "impatient")
 
 _TEXTS = json.loads(
     (
@@ -310,7 +310,6 @@ async def test_tls_is_required(
     meter: SimulatedMeter,
     line: tuple[TappedLine, str],
     time: Time,
-    impatient: None,
     answer: bytes,
 ) -> None:
     """However a meter answers the old mode then, TLS is found, and switched to."""
@@ -318,11 +317,10 @@ async def test_tls_is_required(
     entry = await set_up(hass, entry_in(meter, url, "digest"))
     tapped.answer = instead_of_old_mode(answer)
     for _ in range(2):
-        await time.pass_(100)
+        await time.pass_(90)
         assert not issues(hass)
         assert not tapped.codes & _TLS
-    for _ in range(4):
-        await time.pass_(100)
+    await time.pass_(300)
     assert issues(hass) == {TLS_REQUIRED}
     assert not reauths(hass)
     # Nothing but a handshake was needed, and one was enough.
@@ -396,8 +394,8 @@ async def test_old_mode_works_again(
     entry = await set_up(hass, entry_in(meter, url, "digest"))
     assert meter.tls
     meter.tls.required = True
-    for _ in range(5):
-        await time.pass_(100)
+    await time.pass_(11)
+    await time.pass_(300)
     assert issues(hass) == {TLS_REQUIRED}
     meter.tls.required = False
     await time.pass_(11)
@@ -414,8 +412,8 @@ async def test_switch_is_not_proven(
     entry = await set_up(hass, entry_in(meter, url, "digest"))
     assert meter.tls
     meter.tls.required = True
-    for _ in range(5):
-        await time.pass_(100)
+    await time.pass_(11)
+    await time.pass_(300)
     side = meter.tls
     if reason == "not_proven":
         meter.tls = None
@@ -444,14 +442,13 @@ async def test_silence_has_other_reasons(
     meter: SimulatedMeter,
     line: tuple[TappedLine, str],
     time: Time,
-    impatient: None,
 ) -> None:
     """TLS is tried now and then, not all the time, and nothing is told."""
     tapped, url = line
     await set_up(hass, entry_in(meter, url, "digest"))
     tapped.answer = lambda _: b""
-    for _ in range(20):
-        await time.pass_(360)
+    for _ in range(8):
+        await time.pass_(900)
     assert not issues(hass)
     assert 1 <= sum(message[0] == 0x58 for message in tapped.requests) <= 3
 
@@ -464,15 +461,14 @@ async def test_silent_port(
     meter: SimulatedMeter,
     url: str,
     time: Time,
-    impatient: None,
 ) -> None:
     """After a day without an answer, and not before, the user is told."""
     entry = await set_up(hass, entry_in(meter, url, "digest"))
     meter.add_fault(Fault(kind="silence"))
     await time.pass_(60)
-    for _ in range(23):
-        await time.pass_(3600)
-        assert not issues(hass)
+    await time.pass_(3600)
+    await time.pass_(22 * 3600)
+    assert not issues(hass)
     await time.pass_(3601)
     assert issues(hass) == {PORT_SILENT}
     # In local time.
@@ -484,8 +480,8 @@ async def test_silent_port(
 
     # The next silence begins anew.
     meter.add_fault(Fault(kind="silence"))
-    for _ in range(23):
-        await time.pass_(3600)
+    await time.pass_(60)
+    await time.pass_(23 * 3600)
     assert not issues(hass)
 
 
@@ -494,7 +490,6 @@ async def test_silence_over_restarts(
     meter: SimulatedMeter,
     url: str,
     time: Time,
-    impatient: None,
     hass_storage: dict[str, Any],
 ) -> None:
     """A silence goes on while Home Assistant is restarted."""
@@ -524,7 +519,6 @@ async def test_silence_is_written_down(
     meter: SimulatedMeter,
     url: str,
     time: Time,
-    impatient: None,
     hass_storage: dict[str, Any],
 ) -> None:
     """When it began is known to the next start, and forgotten when it is over."""
@@ -548,7 +542,6 @@ async def test_clock_of_a_machine_that_starts_in_the_past(
     meter: SimulatedMeter,
     url: str,
     time: Time,
-    impatient: None,
     hass_storage: dict[str, Any],
 ) -> None:
     """What seems to have begun in the future begins now."""
@@ -559,8 +552,7 @@ async def test_clock_of_a_machine_that_starts_in_the_past(
     }
     meter.add_fault(Fault(kind="silence"))
     await set_up(hass, entry)
-    for _ in range(25):
-        await time.pass_(3600)
+    await time.pass_(25 * 3600)
     assert placeholders(hass, entry, PORT_SILENT)["since"] == "2026-06-21 14:00"
 
 
@@ -569,13 +561,12 @@ async def test_unplugged_port(
     meter: SimulatedMeter,
     time: Time,
     socket_enabled: None,
-    impatient: None,
 ) -> None:
     """A port that does not open says nothing about the meter."""
     async with serve_tcp(meter) as url:
         await set_up(hass, entry_in(meter, url, "digest"))
-    for _ in range(30):
-        await time.pass_(3600)
+    for _ in range(3):
+        await time.pass_(24 * 3600)
     assert not issues(hass)
 
 
@@ -585,8 +576,8 @@ async def test_refusing_meter_is_not_silent(
     """A meter that answers, whatever it says, has its port open."""
     await set_up(hass, entry_in(meter, url, "digest"))
     meter.add_fault(Fault(kind="refuse", code=0x04))
-    for _ in range(30):
-        await time.pass_(3600)
+    for _ in range(3):
+        await time.pass_(24 * 3600)
     assert not issues(hass)
 
 
@@ -599,14 +590,13 @@ async def test_short_outage(
     meter: SimulatedMeter,
     url: str,
     time: Time,
-    impatient: None,
     mode: str,
 ) -> None:
     """Somebody reads the meter optically for an hour: that passes by itself."""
     entry = await set_up(hass, entry_in(meter, url, mode))
     meter.add_fault(Fault(kind="silence"))
-    for _ in range(36):
-        await time.pass_(100)
+    for _ in range(6):
+        await time.pass_(600)
         assert not issues(hass)
     meter.clear_faults()
     await time.pass_(11)
