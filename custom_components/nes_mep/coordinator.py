@@ -12,11 +12,7 @@ from typing import Final, NoReturn, override
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant, callback
-from homeassistant.exceptions import (
-    ConfigEntryAuthFailed,
-    ConfigEntryError,
-    HomeAssistantError,
-)
+from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
@@ -42,20 +38,13 @@ from .mep import (
     parse_key,
     probe_tls,
 )
-from .mep.packet import parse_table, table_name
-from .mep.tables.identity import (
-    SERIAL_NUMBER_LENGTH,
-    decode_serial_number,
-    decode_transceiver_id,
-)
+from .mep.packet import table_name
+from .own_meter import OwnMeter
 from .security import LinkSecurity
 from .slow import SlowReading, SlowReadings
 from .watch import TlsProbe, async_get_watch
 
 _LOGGER = logging.getLogger(__name__)
-
-_ET03 = parse_table("ET03")
-_ET04 = parse_table("ET04")
 
 # A disturbed line can make the meter refuse a good key for a while, and a reauth
 # flow ends the polling. So a key that worked counts as wrong only after this many
@@ -86,16 +75,6 @@ class MeterData:
     reported: frozenset[str]
     mbus_devices: Mapping[str, MBusDevice]
     statistics: LinkStatistics | None = None
-
-
-async def read_serial_number(meter: Meter) -> str:
-    """Read what MeterIdentity.serial_number is when a meter is opened. Raises MepError."""
-    number = decode_serial_number(
-        await meter.read_table(_ET03, 0, SERIAL_NUMBER_LENGTH)
-    )
-    if number:
-        return number
-    return decode_transceiver_id(await meter.read_table(_ET04, 4, 6))
 
 
 class MeterCoordinator(DataUpdateCoordinator[MeterData]):
@@ -134,7 +113,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         )
         self._default_registers = default_registers
         self._refusals = 0
-        self._verified_sessions = 0
         self._registers: Mapping[str, Register] = {}
         self._asked: AbstractSet[str] = frozenset()
         self._readings = Readings({})
@@ -176,8 +154,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         )
         # Before the meter is closed, so that nothing is told to fail.
         entry.async_on_unload(self._async_quiet)
-        self._require_own_meter(self.meter.identity.serial_number)
-        self._verified_sessions = self._sessions
+        self._own_meter = OwnMeter(entry, self.meter)
         self.slow = SlowReadings(self.meter, self.name)
 
     @override
@@ -204,7 +181,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         asked = self._wanted_registers() or self._default_registers
         try:
             readings = await self.meter.read(asked)
-            await self._async_verify_meter()
+            await self._own_meter.async_verify()
         except MepError as err:
             self._async_report({WHOLE_POLL: err})
             is_refusal = isinstance(err, MepAuthenticationError)
@@ -252,36 +229,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
                 await self.meter.close()
             raise ConfigEntryAuthFailed(**self._error_text(err)) from err
         raise UpdateFailed(**self._error_text(err)) from err
-
-    @property
-    def _sessions(self) -> int:
-        """How often the session with the meter began anew."""
-        statistics = self.meter.statistics
-        return (
-            statistics.sequence_resyncs + statistics.reopens + statistics.tls_handshakes
-        )
-
-    async def _async_verify_meter(self) -> None:
-        """Make sure that the same meter answers as before, if the session began anew.
-
-        The meter may have been exchanged: readings of another one would appear in the
-        statistics as consumption. Raises MepError, and ConfigEntryError for another.
-        """
-        if (sessions := self._sessions) != self._verified_sessions:
-            self._require_own_meter(await read_serial_number(self.meter))
-            self._verified_sessions = sessions
-
-    def _require_own_meter(self, serial_number: str) -> None:
-        """Raise ConfigEntryError, translated, if that is not the meter of this entry."""
-        if serial_number != self.config_entry.unique_id:
-            raise ConfigEntryError(
-                translation_domain=DOMAIN,
-                translation_key="wrong_meter",
-                translation_placeholders={
-                    "meter": self.config_entry.title,
-                    "serial_number": serial_number,
-                },
-            )
 
     @callback
     def _async_start_slow(self) -> None:
