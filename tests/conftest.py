@@ -6,6 +6,7 @@ which run without it, are below this folder too. What needs it is in common.py.
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from unittest.mock import PropertyMock, patch
 
 import pytest
@@ -22,6 +23,12 @@ from .values import KEY, Clock, Stopwatch
 def clock() -> Clock:
     """Return the clock of the simulated meter, which tests can move."""
     return Clock()
+
+
+@pytest.fixture
+def right_clock(clock: Clock) -> None:
+    """Let the meter's clock be right: one that is wrong is read more often."""
+    clock.now = datetime.now(UTC)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Tests of what is read at a slower pace than the registers."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -25,17 +25,11 @@ from .common import (
     unavailable,
 )
 from .simulator import PROFILES, Disconnect, Exchange, Fault, SimulatedMeter
-from .values import NOON, Clock, Stopwatch
+from .values import NOON, Stopwatch
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
 REGISTERS = ["BT23", "BT28"]
-
-
-@pytest.fixture
-def right_clock(clock: Clock) -> None:
-    """Let the meter's clock be right: one that is wrong is read more often."""
-    clock.now = datetime.now(UTC)
 
 
 @pytest.mark.usefixtures("right_clock")

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 @pytest.mark.parametrize(
     ("trigger", "table"), [("clock_drifted", "BT52"), ("tariff_changed", "BT55")]
 )
+@pytest.mark.usefixtures("right_clock")
 async def test_what_is_needed_is_read(
     hass: HomeAssistant,
     meter: SimulatedMeter,
