@@ -4,11 +4,13 @@ import asyncio
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.nes_mep.const import DOMAIN
+from custom_components.nes_mep.mep import MepTimeoutError
 from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.statistics import get_metadata
 from homeassistant.const import EVENT_STATE_CHANGED
@@ -17,7 +19,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 
 from ..common import entity_ids, make_entry, own_log, set_up
-from ..simulator import SimulatedMeter, serve_tcp
+from ..simulator import Fault, SimulatedMeter, serve_tcp
 from ..values import NOON
 from .house import HOUR, House, expect_truth, hourly_truth, import_history
 
@@ -244,6 +246,45 @@ async def test_link_fails_meanwhile(
     assert shown == sorted(shown)
     over.set()
     await task
+
+
+async def test_refused(
+    house: House, meter: SimulatedMeter, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A meter that refuses its load profile is not asked again and again."""
+    meter.add_fault(Fault(kind="refuse", table=64, code=0x05))
+    await set_up(house.hass, make_entry(meter, url))
+    await house.pass_time(timedelta(minutes=40))
+    (problem,) = (text for level, text in own_log(caplog) if level == "WARNING")
+    assert "the past cannot be imported" in problem
+    assert sum(request.table == 64 for request in meter.requests) == 1
+
+
+async def test_data_sets_refused(house: House, meter: SimulatedMeter, url: str) -> None:
+    """Where the meter does not tell what it records, there is no load profile."""
+    meter.add_fault(Fault(kind="refuse", table=63, code=0x03))
+    await set_up(house.hass, make_entry(meter, url))
+    await house.pass_time(timedelta(minutes=10))
+    with pytest.raises(HomeAssistantError, match="has no load profile"):
+        await import_history(house.hass)
+
+
+async def test_link_fails_at_first(
+    house: House, meter: SimulatedMeter, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What cannot be read now is read after the next statistics."""
+    with patch(
+        "custom_components.nes_mep.mep.Meter.read_load_profile_sets",
+        side_effect=MepTimeoutError("silence"),
+    ):
+        entry = await set_up(house.hass, make_entry(meter, url))
+        await house.pass_time(timedelta(minutes=10))
+    entity_id = entity_ids(house.hass, entry)["energy_import"]
+    assert not await house.by_hour(entity_id)
+    assert any("the past was not imported" in text for _, text in own_log(caplog))
+
+    await house.pass_time(timedelta(minutes=60))
+    assert min(await expect_truth(house, meter, entity_id, 0)) < NOON - 24 * HOUR
 
 
 async def test_removal(
