@@ -16,8 +16,8 @@ import itertools
 import statistics
 import time
 
-from custom_components.nes_mep.mep import MepError, Meter, Readings
-from custom_components.nes_mep.mep.port import Timing
+from custom_components.nes_mep.osgp import Meter, MeterError, Readings
+from custom_components.nes_mep.osgp.port import Timing
 from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter, serve_tcp
 
 _FAULTS = {
@@ -105,7 +105,7 @@ async def _poll_one_meter(fault: Fault, hits: int, seed: int, tally: Tally) -> N
             tally.polls += 1
             try:
                 readings = await meter.read()
-            except MepError:
+            except MeterError:
                 continue
             tally.complete += not readings.errors
             tally.values += len(readings.values)

@@ -20,7 +20,7 @@ import time
 # Home Assistant puts another library in the place of voluptuous, so it comes first.
 import homeassistant.const  # noqa: F401  # isort: skip
 
-from custom_components.nes_mep.history_rows import (
+from custom_components.nes_mep.history.rows import (
     Counting,
     Point,
     Series,
@@ -29,10 +29,10 @@ from custom_components.nes_mep.history_rows import (
     hour_of,
     hour_readings,
 )
-from custom_components.nes_mep.mep import REQUEST_PERIOD, LoadProfileInterval, Meter
+from custom_components.nes_mep.osgp import REQUEST_PERIOD, LoadProfileInterval, Meter
 from custom_components.nes_mep.sensor import DEFAULT_REGISTERS
 from tests.simulator import Pace, poll_time
-from tests.tools.simulator import Simulator, simulator
+from tools.simulator import Simulator, simulator
 
 _KEY = "Wb7#kP2x!dL9vT4q"
 _PACE = Pace(9600)

@@ -22,7 +22,7 @@ import tempfile
 import time
 from unittest.mock import patch
 
-import tests.tools.ha_next  # noqa: F401 - before the harness  # isort: skip
+import tools.ha_next  # noqa: F401 - before the harness  # isort: skip
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_test_home_assistant,
@@ -30,7 +30,7 @@ from pytest_homeassistant_custom_component.common import (
 import serialx
 
 from custom_components.nes_mep.const import DOMAIN
-from custom_components.nes_mep.mep import Meter
+from custom_components.nes_mep.osgp import Meter
 from custom_components.nes_mep.sensor import DEFAULT_REGISTERS
 from homeassistant.const import EVENT_STATE_REPORTED
 from homeassistant.core import Event, EventStateReportedData, HomeAssistant, callback
@@ -38,7 +38,7 @@ from homeassistant.helpers import entity_registry as er, frame
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.setup import async_setup_component
 from tests.simulator import PROFILES, Pace, SimulatedMeter, poll_time
-from tests.tools.simulator import Simulator, simulator
+from tools.simulator import Simulator, simulator
 
 _KEY = "Wb7#kP2x!dL9vT4q"
 _PACE = Pace(9600)

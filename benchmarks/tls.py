@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 import time
 
-from custom_components.nes_mep.mep import MepError, Meter, SecurityMode
-from custom_components.nes_mep.mep.port import Timing
+from custom_components.nes_mep.osgp import Meter, MeterError, SecurityMode
+from custom_components.nes_mep.osgp.port import Timing
 from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter, serve_tcp
 from tests.simulator.tls import STACKS
 from tests.tls.mbedtls import mbedtls_version
@@ -115,9 +115,9 @@ async def _fuzz_messages(stack: str, every: int) -> None:
                         data = await meter.read_table(52, 0, 6)
                     results["accepted" if data == clock else "WRONG"] += 1
                 except TimeoutError as error:
-                    hung = not isinstance(error, MepError)
+                    hung = not isinstance(error, MeterError)
                     results["HUNG" if hung else "refused"] += 1
-                except MepError:
+                except MeterError:
                     results["refused"] += 1
                 slowest = max(slowest, time.perf_counter() - start)
                 line.change_reply = bytes
@@ -151,9 +151,9 @@ async def _fuzz_line(stack: str, every: int) -> None:
                             data = await meter.read_table(52, 0, 6)
                         results["mended" if data == clock else "WRONG"] += 1
                     except TimeoutError as error:
-                        hung = not isinstance(error, MepError)
+                        hung = not isinstance(error, MeterError)
                         results["HUNG" if hung else "failed"] += 1
-                    except MepError:
+                    except MeterError:
                         results["failed"] += 1
                     slowest = max(slowest, time.perf_counter() - start)
                     active.remove()

@@ -7,12 +7,10 @@ which run without it, are below this folder too. What needs it is in common.py.
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
 from unittest.mock import PropertyMock, patch
 
 import pytest
-
-# The harness has a folder of this name too; the one that is imported first counts.
-from custom_components.nes_mep.mep import port
 
 from .simulator import SimulatedMeter, serve_pty, serve_tcp
 from .simulator.catalogue import EVERY_PROFILE
@@ -70,6 +68,7 @@ async def path(meter: SimulatedMeter) -> AsyncIterator[str]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for replies of a silent meter as long as loopback needs, not a real line."""
+    port = import_module("custom_components.nes_mep.osgp.port")
     for name in ("LOCAL_TIMING", "NETWORK_TIMING"):
         timing = replace(getattr(port, name), reply=0.1, enable_off=0.0)
         monkeypatch.setattr(port, name, timing)
@@ -79,9 +78,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def hasty_history(monkeypatch: pytest.MonkeyPatch) -> None:
     """Import the history without its pauses: where time stands still, they have no end."""
     for name in (
-        "history._LOOK_DELAY",
-        "history_import._RETRY_PAUSE",
-        "history_import.REQUEST_PERIOD",
+        "history.schedule._LOOK_DELAY",
+        "history.importer._RETRY_PAUSE",
+        "history.importer.REQUEST_PERIOD",
     ):
         monkeypatch.setattr(f"custom_components.nes_mep.{name}", 0.0)
 

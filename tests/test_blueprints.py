@@ -20,8 +20,8 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 import yaml
 
 from custom_components.nes_mep.const import DOMAIN
-from custom_components.nes_mep.failures import FailureKind
-from custom_components.nes_mep.mep import Meter
+from custom_components.nes_mep.link.errors import FailureKind
+from custom_components.nes_mep.osgp import Meter
 from homeassistant.core import HomeAssistant, ServiceCall, callback
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util

@@ -5,7 +5,7 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.nes_mep.const import DOMAIN
-from custom_components.nes_mep.mep import Meter
+from custom_components.nes_mep.osgp import Meter
 from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_USER, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType

@@ -144,7 +144,9 @@ def foreign(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_address(host: str) -> None:
         raise ValueError(host)
 
-    monkeypatch.setattr("custom_components.nes_mep.security.ip_address", no_address)
+    monkeypatch.setattr(
+        "custom_components.nes_mep.link.find_meter.ip_address", no_address
+    )
 
 
 async def test_user_is_warned_of_an_open_network(

@@ -15,7 +15,7 @@ from custom_components.nes_mep.descriptions import (
     HISTORY_PROGRESS,
     LINK_SENSORS,
     REGISTER_SENSORS,
-    SUBJECT_SENSORS,
+    SLOW_TABLE_SENSORS,
     describe_register,
     describe_sensor,
 )
@@ -26,8 +26,8 @@ from custom_components.nes_mep.mbus import (
     QUANTITIES,
     describe_record,
 )
-from custom_components.nes_mep.mep import LinkStatistics, MBusRecord
-from custom_components.nes_mep.mep.register_descriptions import (
+from custom_components.nes_mep.osgp import LinkStatistics, MBusRecord
+from custom_components.nes_mep.osgp.register_descriptions import (
     APPARENT_ENERGIES,
     PRESENT_VALUES,
     SUMMATIONS,
@@ -43,9 +43,9 @@ from homeassistant.components.sensor.const import (
 )
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util import slugify
+from tools import entities
 
 from .test_texts import FOLDER, TEXTS
-from .tools import entities
 
 ICONS: dict[str, Any] = json.loads((FOLDER / "icons.json").read_text())["entity"]
 
@@ -102,7 +102,7 @@ def sensors() -> list[SensorEntityDescription]:
     assert all(mbus)
     return [
         *REGISTER_SENSORS.values(),
-        *SUBJECT_SENSORS.values(),
+        *SLOW_TABLE_SENSORS.values(),
         *LINK_SENSORS.values(),
         HISTORY_PROGRESS,
         *demands,
@@ -316,7 +316,7 @@ def test_readme() -> None:
     between = text.partition(entities.BEGIN)[2].partition(entities.END)[0]
     assert between.strip() == entities.table()
     documented = {row.key for row in entities.rows()}
-    for key in (*REGISTER_SENSORS, *SUBJECT_SENSORS, *BINARY_SENSORS):
+    for key in (*REGISTER_SENSORS, *SLOW_TABLE_SENSORS, *BINARY_SENSORS):
         if "_tariff_" not in key:
             assert entities.collapsed(key) in documented, key
     assert DOMAIN in text

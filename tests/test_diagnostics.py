@@ -10,7 +10,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.nes_mep.mep import Meter, parse_key
+from custom_components.nes_mep.osgp import Meter, parse_key
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import __version__
 from homeassistant.core import HomeAssistant
@@ -184,7 +184,7 @@ async def test_meter_that_cannot_be_set_up(
     assert found["state"] == "setup_retry"
     assert "does not answer" in found["reason"]
     assert "identity" not in found
-    assert found["exchanges"][-1]["error"] == "MepTimeoutError"
+    assert found["exchanges"][-1]["error"] == "NoReplyError"
     assert found["tables"].keys() == {"ET03"}
     text = json.dumps(found)
     for secret in hidden(meter, url):

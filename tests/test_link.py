@@ -10,18 +10,22 @@ from pytest_homeassistant_custom_component.common import (
     async_capture_events,
 )
 
-from custom_components.nes_mep.failures import failure_of
-from custom_components.nes_mep.link import Link, async_forget_link, async_get_link
-from custom_components.nes_mep.mep import (
-    MepAuthenticationError,
-    MepConnectionError,
-    MepDecodeError,
-    MepError,
-    MepProtocolError,
-    MepResponseError,
-    MepSecurityError,
-    MepTimeoutError,
-    MepUnsupportedSecurityError,
+from custom_components.nes_mep.link.errors import failure_of
+from custom_components.nes_mep.link.outages import (
+    Link,
+    async_forget_link,
+    async_get_link,
+)
+from custom_components.nes_mep.osgp import (
+    DecodeError,
+    KeyRefusedError,
+    MeterError,
+    NoReplyError,
+    PortError,
+    RefusalError,
+    TlsError,
+    TlsUnsupportedError,
+    UnverifiedReplyError,
 )
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_STATE_CHANGED
@@ -47,7 +51,7 @@ COUNTERS = {
 def link_clock(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
     """Return what measures how long outages last, which tests can move."""
     stopwatch = Stopwatch()
-    monkeypatch.setattr("custom_components.nes_mep.link.monotonic", stopwatch)
+    monkeypatch.setattr("custom_components.nes_mep.link.outages.monotonic", stopwatch)
     return stopwatch
 
 
@@ -89,33 +93,33 @@ class Told:
 @pytest.mark.parametrize(
     ("err", "kind", "reason", "can_mend"),
     [
-        (MepConnectionError("?"), "no_reply", "cannot_connect", True),
-        (MepTimeoutError("?"), "no_reply", "no_reply", True),
-        (MepAuthenticationError("?"), "authentication_failure", "key_refused", True),
+        (PortError("?"), "no_reply", "cannot_connect", True),
+        (NoReplyError("?"), "no_reply", "no_reply", True),
+        (KeyRefusedError("?"), "authentication_failure", "key_refused", True),
         (
-            MepUnsupportedSecurityError("?"),
+            TlsUnsupportedError("?"),
             *("authentication_failure", "tls_refused", False),
         ),
-        (MepSecurityError("?"), "authentication_failure", "tls_failed", True),
+        (TlsError("?"), "authentication_failure", "tls_failed", True),
         (
-            MepResponseError(0x0B, "?", "?"),
+            RefusalError(0x0B, "?", "?"),
             *("authentication_failure", "request_refused", True),
         ),
         (
-            MepResponseError(0x0C, "?", "?"),
+            RefusalError(0x0C, "?", "?"),
             *("invalid_sequence", "request_refused", True),
         ),
-        (MepResponseError(0x04, "?", "?"), "no_reply", "request_refused", False),
-        (MepResponseError(0x77, "?", "?"), "no_reply", "request_refused", False),
-        (MepProtocolError("?"), "corrupted_reply", "not_verified", True),
+        (RefusalError(0x04, "?", "?"), "no_reply", "request_refused", False),
+        (RefusalError(0x77, "?", "?"), "no_reply", "request_refused", False),
+        (UnverifiedReplyError("?"), "corrupted_reply", "not_verified", True),
         (
-            MepDecodeError("BT23", 0, 1, "?"),
+            DecodeError("BT23", 0, 1, "?"),
             *("corrupted_reply", "not_understood", False),
         ),
-        (MepError("?"), "corrupted_reply", "not_understood", False),
+        (MeterError("?"), "corrupted_reply", "not_understood", False),
     ],
 )
-def test_kinds(err: MepError, kind: str, reason: str, can_mend: bool) -> None:
+def test_kinds(err: MeterError, kind: str, reason: str, can_mend: bool) -> None:
     """Each error of the client is of one kind."""
     failure = failure_of(err)
     assert (failure.kind, failure.reason, failure.can_mend) == (kind, reason, can_mend)
@@ -362,7 +366,9 @@ async def test_event_is_not_told_again(
     entry = await set_up(hass, make_alone(meter, url))
     meter.add_fault(Fault(kind="refuse", table=28, code=0x0B))
     now = dt_util.utcnow().replace(microsecond=999_999)
-    with patch("custom_components.nes_mep.link.dt_util.utcnow", return_value=now):
+    with patch(
+        "custom_components.nes_mep.link.outages.dt_util.utcnow", return_value=now
+    ):
         await hass.config_entries.async_reload(entry.entry_id)
         await hass.async_block_till_done(wait_background_tasks=True)
     before = link_state(hass, entry)
@@ -413,7 +419,9 @@ async def test_restart(
     async_forget_link(hass, entry.entry_id)
 
     later = dt_util.utcnow() + timedelta(hours=1)
-    with patch("custom_components.nes_mep.link.dt_util.utcnow", return_value=later):
+    with patch(
+        "custom_components.nes_mep.link.outages.dt_util.utcnow", return_value=later
+    ):
         await hass.config_entries.async_setup(entry.entry_id)
         await hass.async_block_till_done(wait_background_tasks=True)
 

@@ -193,7 +193,7 @@ def time(
 ) -> Time:
     """Return what lets time pass."""
     time = Time(hass, stopwatch)
-    monkeypatch.setattr("custom_components.nes_mep.watch.dt_util", time)
+    monkeypatch.setattr("custom_components.nes_mep.issues.silence.dt_util", time)
     return time
 
 

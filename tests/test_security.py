@@ -8,16 +8,20 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.nes_mep.const import DOMAIN
-from custom_components.nes_mep.mep import (
+from custom_components.nes_mep.link.find_meter import (
+    LinkSecurity,
+    find_meter,
+    is_exposed,
+)
+from custom_components.nes_mep.osgp import (
     KeyKind,
-    MepAuthenticationError,
-    MepSecurityError,
-    MepTimeoutError,
+    KeyRefusedError,
     Meter,
+    NoReplyError,
     SecurityMode,
+    TlsError,
     parse_key,
 )
-from custom_components.nes_mep.security import LinkSecurity, find_meter, is_exposed
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
@@ -121,16 +125,16 @@ def test_exposed(port: str, exposed: bool) -> None:
         assert is_exposed(port, LinkSecurity(mode=mode)) is expected
 
 
-@pytest.mark.parametrize("error", [MepTimeoutError, MepSecurityError])
+@pytest.mark.parametrize("error", [NoReplyError, TlsError])
 @pytest.mark.parametrize("mode", [None, SecurityMode.TLS])
 async def test_refused_key_is_the_end(
     error: type[Exception], mode: SecurityMode | None
 ) -> None:
     """Trouble with the advanced key after a refusal of the basic leads nowhere else."""
-    failures = [MepAuthenticationError("refused"), error("trouble")]
+    failures = [KeyRefusedError("refused"), error("trouble")]
     with (
         patch.object(Meter, "open", side_effect=failures) as opened,
-        pytest.raises(MepAuthenticationError, match="refused"),
+        pytest.raises(KeyRefusedError, match="refused"),
     ):
         await find_meter("/dev/nowhere", parse_key(KEY), mode)
     assert [call.kwargs["security"] for call in opened.mock_calls] == ["tls", "tls"]
@@ -142,7 +146,7 @@ async def test_session_that_dies_is_the_end(
     """A meter that has begun a session knows TLS: the old mode is not tried then."""
     tapped, url = line
     tapped.answer = lambda message: b"" if message[0] == 0x80 else None
-    with pytest.raises(MepTimeoutError) as caught:
+    with pytest.raises(NoReplyError) as caught:
         await find_meter(url, parse_key(KEY), None)
     assert caught.value.had_session
     assert tapped.codes <= _TLS_CODES

@@ -8,7 +8,7 @@ import pytest
 
 from custom_components.nes_mep import PLATFORMS
 from custom_components.nes_mep.const import DOMAIN
-from custom_components.nes_mep.failures import _BY_CODE, _BY_ERROR
+from custom_components.nes_mep.link.errors import _BY_CODE, _BY_ERROR
 from homeassistant.core import HomeAssistant
 from homeassistant.loader import async_get_integration
 

@@ -86,7 +86,7 @@ async def test_link_recovers(
 ) -> None:
     """The end of an outage triggers, with how long it was, under the user's name."""
     stopwatch = Stopwatch()
-    monkeypatch.setattr("custom_components.nes_mep.link.monotonic", stopwatch)
+    monkeypatch.setattr("custom_components.nes_mep.link.outages.monotonic", stopwatch)
     entry = await set_up(hass, make_entry(meter, url))
     device = device_of(hass, entry)
     dr.async_get(hass).async_update_device(device.id, name_by_user="Cellar meter")

@@ -16,14 +16,14 @@ from homeassistant.helpers.typing import ConfigType
 from .const import CONF_IMPORT_HISTORY, DEFAULT_IMPORT_HISTORY, DOMAIN
 from .coordinator import MeterCoordinator, NesMepConfigEntry
 from .descriptions import describe_register
-from .history import History, history_store
-from .history_import import HistoryImporter
+from .history.importer import HistoryImporter
+from .history.schedule import History, history_store
 from .issues import async_clear_issues
-from .link import async_forget_link
+from .link.outages import async_forget_link
 from .mbus import device_identifier
+from .monitor import async_forget_watch
 from .sensor import DEFAULT_REGISTERS
 from .services import async_setup_services
-from .watch import async_forget_watch
 
 PLATFORMS: list[Platform] = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR]
 

@@ -14,7 +14,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .coordinator import MeterCoordinator, NesMepConfigEntry
 from .descriptions import BINARY_SENSORS
 from .entity import NesMepEntity, NesMepValueEntity, async_add_what_is_reported
-from .mep import Value
+from .osgp import Value
 
 PARALLEL_UPDATES = 0
 

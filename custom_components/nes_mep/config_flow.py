@@ -41,17 +41,17 @@ from .const import (
     MAX_SCAN_INTERVAL,
     MIN_SCAN_INTERVAL,
 )
-from .mep import (
-    MepAuthenticationError,
-    MepConnectionError,
-    MepError,
-    MepProtocolError,
-    MepSecurityError,
-    MepTimeoutError,
+from .link.find_meter import FoundMeter, LinkSecurity, find_meter, is_exposed
+from .osgp import (
+    KeyRefusedError,
+    MeterError,
+    NoReplyError,
+    PortError,
     SecurityMode,
+    TlsError,
+    UnverifiedReplyError,
     parse_key,
 )
-from .security import FoundMeter, LinkSecurity, find_meter, is_exposed
 
 if TYPE_CHECKING:
     import probatio as vol
@@ -67,11 +67,11 @@ _SECURITY_MODES = [
     mode.value for mode in (SecurityMode.TLS, SecurityMode.DIGEST, SecurityMode.RC4)
 ]
 
-_ERRORS: dict[type[MepError], str] = {
-    MepConnectionError: "cannot_connect",
-    MepTimeoutError: "no_reply",
-    MepSecurityError: "tls_refused",
-    MepProtocolError: "not_verified",
+_ERRORS: dict[type[MeterError], str] = {
+    PortError: "cannot_connect",
+    NoReplyError: "no_reply",
+    TlsError: "tls_refused",
+    UnverifiedReplyError: "not_verified",
 }
 
 _KEY_SELECTOR = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
@@ -340,7 +340,7 @@ async def _async_find(
         return None, {CONF_KEY: "invalid_key_format"}
     try:
         return await find_meter(port, key, mode), {}
-    except MepAuthenticationError:
+    except KeyRefusedError:
         return None, {CONF_KEY: "invalid_auth"}
     except tuple(_ERRORS) as err:
         return None, {

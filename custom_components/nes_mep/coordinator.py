@@ -18,31 +18,32 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
-from .failures import ErrorText, error_text
-from .healing import SelfHealing
-from .history import History
-from .history_import import HistoryError, HistoryImport
-from .link import WHOLE_POLL, async_get_link
-from .mep import (
+from .history.importer import HistoryError, HistoryImport
+from .history.schedule import History
+from .issues.security import TlsProbe
+from .link.errors import ErrorText, error_text
+from .link.find_meter import LinkSecurity
+from .link.outages import WHOLE_POLL, async_get_link
+from .link.recovery import AutomaticRecovery
+from .monitor import async_get_watch
+from .osgp import (
+    KeyRefusedError,
     LinkStatistics,
     MBusDevice,
-    MepAuthenticationError,
-    MepConnectionError,
-    MepError,
     Meter,
+    MeterError,
     MeterEvent,
+    PortError,
     Readings,
     Register,
     ResyncResult,
     Value,
     parse_key,
     probe_tls,
+    table_name,
 )
-from .mep.packet import table_name
 from .own_meter import OwnMeter
-from .security import LinkSecurity
-from .slow import SlowReading, SlowReadings
-from .watch import TlsProbe, async_get_watch
+from .slow_readings import SlowReading, SlowReadings
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._is_quiet = False
         self.link = async_get_link(hass, entry.entry_id)
         self.watch = async_get_watch(hass, entry)
-        self._healing = SelfHealing(hass, entry, self._async_mend)
+        self._healing = AutomaticRecovery(hass, entry, self._async_mend)
 
     @override
     async def _async_setup(self) -> None:
@@ -139,12 +140,12 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
                 key_kind=security.key_kind,
                 trace=self.watch.trace,
             )
-        except MepError as err:
+        except MeterError as err:
             self.link.async_poll_ended({WHOLE_POLL: err}, None)
             await self._async_fail(
                 err,
                 partial(probe_tls, port),
-                is_final=isinstance(err, MepAuthenticationError),
+                is_final=isinstance(err, KeyRefusedError),
                 at_setup=True,
             )
         self.watch.async_succeeded()
@@ -182,9 +183,9 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         try:
             readings = await self.meter.read(asked)
             await self._own_meter.async_verify()
-        except MepError as err:
+        except MeterError as err:
             self._async_report({WHOLE_POLL: err})
-            is_refusal = isinstance(err, MepAuthenticationError)
+            is_refusal = isinstance(err, KeyRefusedError)
             self._refusals += is_refusal
             await self._async_fail(
                 err,
@@ -197,20 +198,20 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         return readings
 
     @callback
-    def _async_report(self, errors: Mapping[str, MepError]) -> None:
+    def _async_report(self, errors: Mapping[str, MeterError]) -> None:
         """Tell how a poll went; one that ends because the meter is closed tells nothing."""
         if not self._is_quiet:
             self.link.async_poll_ended(errors, self.meter.statistics)
             self._healing.async_poll_ended(errors.values())
 
     async def _async_mend(self) -> None:
-        """Make the session anew and poll at once. Raises MepError if there is none."""
+        """Make the session anew and poll at once. Raises MeterError if there is none."""
         await self.meter.resync()
         await self.async_refresh()
 
     async def _async_fail(
         self,
-        err: MepError,
+        err: MeterError,
         probe: TlsProbe,
         *,
         is_final: bool = False,
@@ -319,7 +320,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         """
         try:
             result = await self.meter.resync()
-        except MepError as err:
+        except MeterError as err:
             raise HomeAssistantError(**self._error_text(err)) from err
         drift = result.meter_time - dt_util.utcnow()
         self.watch.clock.async_read(drift.total_seconds(), monotonic())
@@ -332,7 +333,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         """
         try:
             return await self.meter.read_events(count=count)
-        except MepError as err:
+        except MeterError as err:
             raise HomeAssistantError(**self._error_text(err)) from err
 
     async def async_read_table(
@@ -344,7 +345,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         """
         try:
             return await self.meter.read_table(table, offset, count)
-        except MepError as err:
+        except MeterError as err:
             raise HomeAssistantError(**self._error_text(err)) from err
 
     async def async_import_history(
@@ -356,7 +357,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         """
         try:
             return await self.history.async_import(start, end)
-        except MepError as err:
+        except MeterError as err:
             raise HomeAssistantError(**self._error_text(err)) from err
         except HistoryError as err:
             raise HomeAssistantError(
@@ -406,7 +407,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             if not entity.disabled
         }
 
-    def _log_failed_tables(self, errors: Mapping[str, MepError]) -> None:
+    def _log_failed_tables(self, errors: Mapping[str, MeterError]) -> None:
         """Log a table once when it cannot be read and once when that is over."""
         before: frozenset[str] = self.data.failed_tables if self.data else frozenset()
         for table in sorted(errors.keys() - before):
@@ -414,9 +415,9 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         for table in sorted(before - errors.keys()):
             _LOGGER.info("%s: %s no longer fails", self.name, table)
 
-    def _error_text(self, err: MepError) -> ErrorText:
+    def _error_text(self, err: MeterError) -> ErrorText:
         """Return the translated text for an error of the meter client."""
         text = error_text(err, self.config_entry.title)
-        if self.watch.requires_tls and not isinstance(err, MepConnectionError):
+        if self.watch.requires_tls and not isinstance(err, PortError):
             text["translation_key"] = "tls_required"
         return text

@@ -18,13 +18,20 @@ from homeassistant.loader import async_get_integration
 
 from .const import CONF_KEY, DOMAIN
 from .coordinator import MeterCoordinator, NesMepConfigEntry
-from .mep import ExchangeRecord, MBusDevice, MepError, Trace
-from .mep.packet import ResponseCode, table_name
-from .mep.redaction import RedactedExchange, Redactor
-from .mep.survey import survey
-from .mep.tables.mbus_privacy import serial_number_spans
-from .security import LinkSecurity
-from .watch import async_get_watch
+from .link.find_meter import LinkSecurity
+from .monitor import async_get_watch
+from .osgp import (
+    ExchangeRecord,
+    MBusDevice,
+    MeterError,
+    RedactedExchange,
+    Redactor,
+    ResponseCode,
+    Trace,
+    serial_number_spans,
+    survey,
+    table_name,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -89,7 +96,7 @@ async def _async_survey(coordinator: MeterCoordinator) -> None:
     try:
         async with asyncio.timeout(_SURVEY_TIME):
             await survey(coordinator.meter)
-    except (MepError, TimeoutError) as err:
+    except (MeterError, TimeoutError) as err:
         _LOGGER.debug("%s: diagnostics lack tables: %s", coordinator.name, err)
 
 

@@ -14,7 +14,7 @@ from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
-from .mep import Value
+from .osgp import Value
 
 
 class NesMepEntity(CoordinatorEntity[MeterCoordinator]):

@@ -10,9 +10,9 @@ from homeassistant.util.json import JsonObjectType
 
 from .coordinator import MeterCoordinator, NesMepConfigEntry
 from .entity import NesMepEntity, async_add_what_is_reported
-from .link import LINK_EVENT_TYPES, LinkEvent
-from .mep import MeterEvent
-from .slow import METER_EVENT
+from .link.outages import LINK_EVENT_TYPES, LinkEvent
+from .osgp import MeterEvent
+from .slow_readings import METER_EVENT
 
 PARALLEL_UPDATES = 0
 

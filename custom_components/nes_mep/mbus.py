@@ -19,8 +19,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
 from .entity import NesMepValueEntity, async_add_what_is_reported, with_zone
-from .mep import MBusDevice, MBusRecord, Value
-from .slow import MBUS
+from .osgp import MBusDevice, MBusRecord, Value
+from .slow_readings import MBUS
 
 _NOW: Final = "instantaneous"
 

@@ -4,9 +4,8 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.exceptions import ConfigEntryError
 
 from .const import DOMAIN
-from .mep import Meter
-from .mep.packet import parse_table
-from .mep.tables.identity import (
+from .osgp import Meter, parse_table
+from .osgp.tables.identity import (
     SERIAL_NUMBER_LENGTH,
     decode_serial_number,
     decode_transceiver_id,
@@ -44,7 +43,7 @@ class OwnMeter:
     async def async_verify(self) -> None:
         """Ask the meter who it is, if the session began anew since the last time.
 
-        Raises MepError, and ConfigEntryError for another meter.
+        Raises MeterError, and ConfigEntryError for another meter.
         """
         if (sessions := self._sessions) != self._verified_sessions:
             self._require(await _read_serial_number(self._meter))
@@ -64,7 +63,7 @@ class OwnMeter:
 
 
 async def _read_serial_number(meter: Meter) -> str:
-    """Read what MeterIdentity.serial_number is when a meter is opened. Raises MepError."""
+    """Read what MeterIdentity.serial_number is when a meter is opened. Raises MeterError."""
     number = decode_serial_number(
         await meter.read_table(_ET03, 0, SERIAL_NUMBER_LENGTH)
     )

@@ -19,9 +19,9 @@ from homeassistant.helpers import issue_registry as ir
 
 from .const import CONF_KEY, DOMAIN
 from .issues import LAYOUT_CHANGED, PORT_SILENT, TLS_REFUSED, TLS_REQUIRED
-from .mep import MepError, SecurityMode, parse_key
-from .security import find_meter
-from .watch import async_get_watch
+from .link.find_meter import find_meter
+from .monitor import async_get_watch
+from .osgp import MeterError, SecurityMode, parse_key
 
 if TYPE_CHECKING:
     import probatio as vol
@@ -116,7 +116,7 @@ class SwitchToTlsFlow(MeterRepairFlow):
                 parse_key(entry.data[CONF_KEY]),
                 SecurityMode.TLS,
             )
-        except MepError as err:
+        except MeterError as err:
             _LOGGER.debug("%s is not read over TLS: %s", entry.title, err)
         else:
             if found.identity.serial_number == entry.unique_id:

@@ -22,7 +22,7 @@ from .entity import (
     with_zone,
 )
 from .mbus import async_add_mbus_sensors
-from .mep import Value
+from .osgp import Value
 
 PARALLEL_UPDATES = 0
 

@@ -20,7 +20,7 @@ from homeassistant.util.json import JsonObjectType
 from .const import DOMAIN
 from .coordinator import NesMepConfigEntry
 from .event import event_as_json
-from .mep.packet import parse_table, table_name
+from .osgp import parse_table, table_name
 
 if TYPE_CHECKING:
     import probatio as vol

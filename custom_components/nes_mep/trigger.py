@@ -29,9 +29,9 @@ from .const import DOMAIN
 from .coordinator import MeterCoordinator, NesMepConfigEntry
 from .descriptions import ACTIVE_TARIFF, CLOCK_DRIFT
 from .descriptions.expand import TARIFFS
-from .failures import FailureKind
-from .link import LinkEvent, async_get_link
-from .mep import Value
+from .link.errors import FailureKind
+from .link.outages import LinkEvent, async_get_link
+from .osgp import Value
 
 if TYPE_CHECKING:
     import probatio as vol

@@ -18,7 +18,7 @@ from homeassistant import bootstrap, components
 USED = {"usb", "hassio", "recorder", "energy", "history", "logbook", "config"}
 
 #: These come without wheels and need a compiler; nothing that we use calls them.
-#: The demo puts empty modules in their place (tests/tools/stand_ins).
+#: The demo puts empty modules in their place (tools/stand_ins).
 LEFT_OUT = ("pymicro-vad==", "pyspeex-noise==")
 
 

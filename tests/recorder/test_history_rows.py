@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.nes_mep.history_rows import (
+from custom_components.nes_mep.history.rows import (
     HOUR,
     Adjustment,
     Counting,
@@ -21,7 +21,7 @@ from custom_components.nes_mep.history_rows import (
     find_gaps,
     hour_readings,
 )
-from custom_components.nes_mep.mep import ChannelStatus, LoadProfileInterval
+from custom_components.nes_mep.osgp import ChannelStatus, LoadProfileInterval
 
 from ..values import NOON
 

@@ -10,7 +10,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.nes_mep.const import DOMAIN
-from custom_components.nes_mep.mep import MepTimeoutError
+from custom_components.nes_mep.osgp import NoReplyError
 from homeassistant.components.recorder import get_instance
 from homeassistant.components.recorder.statistics import get_metadata
 from homeassistant.const import EVENT_STATE_CHANGED
@@ -203,7 +203,9 @@ async def test_link_fails_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A download goes on where it stopped when the link is back."""
-    monkeypatch.setattr("custom_components.nes_mep.history_import._RETRIES", 1_000_000)
+    monkeypatch.setattr(
+        "custom_components.nes_mep.history.importer._RETRIES", 1_000_000
+    )
     block_reads: list[Any] = []
 
     async def cut() -> None:
@@ -274,8 +276,8 @@ async def test_link_fails_at_first(
 ) -> None:
     """What cannot be read now is read after the next statistics."""
     with patch(
-        "custom_components.nes_mep.mep.Meter.read_load_profile_sets",
-        side_effect=MepTimeoutError("silence"),
+        "custom_components.nes_mep.osgp.Meter.read_load_profile_sets",
+        side_effect=NoReplyError("silence"),
     ):
         entry = await set_up(house.hass, make_entry(meter, url))
         await house.pass_time(timedelta(minutes=10))

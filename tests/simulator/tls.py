@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import override
 
 from tests.tls import (
-    KeyRefusedError,
     MbedTlsServer,
     OpenSslServer,
     ServerSettings,
     TlsServer,
     TlsServerError,
+    WrongKeyError,
 )
 
 from .packet import ReplyCode, Request, RequestCode
@@ -81,7 +81,7 @@ class TlsPort:
             self.forget()
             if self.sends_alerts and error.records:
                 reply = bytes([ReplyCode.OK]) + error.records
-            elif isinstance(error, KeyRefusedError):
+            elif isinstance(error, WrongKeyError):
                 reply = bytes([ReplyCode.NO_PERMISSION])
             else:
                 reply = bytes([ReplyCode.UNRECOGNIZED])

@@ -6,13 +6,13 @@ have in them, from the files that ``scripts/setup mbedtls`` fetches.
 
 from .mbedtls import MbedTlsServer
 from .openssl import OpenSslServer
-from .server import KeyRefusedError, ServerSettings, TlsServer, TlsServerError
+from .server import ServerSettings, TlsServer, TlsServerError, WrongKeyError
 
 __all__ = [
-    "KeyRefusedError",
     "MbedTlsServer",
     "OpenSslServer",
     "ServerSettings",
     "TlsServer",
     "TlsServerError",
+    "WrongKeyError",
 ]

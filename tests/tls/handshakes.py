@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from custom_components.nes_mep.mep.security.tls_handshake import ClientHandshake
-from custom_components.nes_mep.mep.security.tls_secrets import PreSharedKey
-from custom_components.nes_mep.mep.security.tls_session import TlsSession
+from osgp.mep.security.tls_handshake import ClientHandshake
+from osgp.mep.security.tls_secrets import PreSharedKey
+from osgp.mep.security.tls_session import TlsSession
 
 from .mbedtls import MbedTlsServer
 from .openssl import OpenSslServer

@@ -19,7 +19,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from .server import KeyRefusedError, ServerSettings, TlsServerError
+from .server import ServerSettings, TlsServerError, WrongKeyError
 
 _FETCHED = Path(__file__).parents[2] / ".dev" / "mbedtls" / "python_mbedtls.libs"
 
@@ -152,7 +152,7 @@ class MbedTlsServer:
 
     def _check(self, result: int) -> None:
         if result:
-            kind = KeyRefusedError if result in _KEY_ERRORS else TlsServerError
+            kind = WrongKeyError if result in _KEY_ERRORS else TlsServerError
             raise kind(f"mbed TLS reports -0x{-result:04X}", self._sent())
 
     def _find_key(self, _context: int, session: int, identity: Any, length: int) -> int:

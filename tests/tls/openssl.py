@@ -5,7 +5,7 @@ from functools import lru_cache
 import ssl
 from typing import Final
 
-from .server import KeyRefusedError, ServerSettings, TlsServerError
+from .server import ServerSettings, TlsServerError, WrongKeyError
 
 _SUITE = "PSK-AES256-GCM-SHA384"
 _NO_EXTENDED_MASTER_SECRET: Final = 1  # SSL_OP_NO_EXTENDED_MASTER_SECRET
@@ -56,7 +56,7 @@ class OpenSslServer:
                 self._connection.do_handshake()
                 self.established = True
         except ssl.SSLError as error:
-            kind = KeyRefusedError if error.reason in _KEY_REASONS else TlsServerError
+            kind = WrongKeyError if error.reason in _KEY_REASONS else TlsServerError
             raise kind(str(error), self._outgoing.read()) from error
         return self._outgoing.read()
 

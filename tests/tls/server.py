@@ -25,7 +25,7 @@ class TlsServerError(Exception):
         self.records = records
 
 
-class KeyRefusedError(TlsServerError):
+class WrongKeyError(TlsServerError):
     """The server does not know the identity, or the other side has another key."""
 
 

@@ -25,7 +25,7 @@ __all__ = [
     "HISTORY_PROGRESS",
     "LINK_SENSORS",
     "REGISTER_SENSORS",
-    "SUBJECT_SENSORS",
+    "SLOW_TABLE_SENSORS",
     "MeterSensorDescription",
     "describe_register",
     "describe_sensor",
@@ -36,7 +36,7 @@ REGISTER_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
 }
 """Sensors of registers by key; demands come on top of them."""
 
-SUBJECT_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
+SLOW_TABLE_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
     description.key: description
     for description in (*CLOCK_SENSORS, *OUTAGE_SENSORS, *POWER_QUALITY_SENSORS)
 }
@@ -50,4 +50,4 @@ def describe_register(key: str) -> MeterSensorDescription | None:
 
 def describe_sensor(key: str) -> MeterSensorDescription | None:
     """Describe the sensor of what a meter reports, None if that is no sensor's key."""
-    return SUBJECT_SENSORS.get(key) or describe_register(key)
+    return SLOW_TABLE_SENSORS.get(key) or describe_register(key)

@@ -1,0 +1,186 @@
+"""When the meter's load profile becomes the past of the energy entities."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+import logging
+from typing import Final
+
+from homeassistant.const import EVENT_RECORDER_5MIN_STATISTICS_GENERATED
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.helpers.storage import Store
+from homeassistant.util import dt as dt_util
+
+from ..const import DOMAIN
+from ..osgp import MeterError, RefusalError
+from .importer import (
+    HistoryImport,
+    HistoryImporter,
+    NoLoadProfileError,
+    NoRecorderError,
+    NothingRecordedError,
+)
+from .recorder import is_recording
+from .rows import hour_of
+
+_LOGGER = logging.getLogger(__name__)
+
+_COMPILED_AFTER: Final = timedelta(minutes=10)
+"""An hour is written no sooner after its end. The recorder makes the row of an hour
+some seconds after it, and fails for the whole house if there is one already."""
+
+_LOOK_DELAY: Final = 5.0
+"""Seconds until what the recorder has just announced can be read."""
+_LOOK_FOR: Final = timedelta(hours=1)
+"""How long to wait for the first row of entities that have none."""
+
+type Marks = dict[str, str]
+"""Up to which moment (ISO 8601) entities were looked through, by key."""
+
+
+def history_store(hass: HomeAssistant, entry_id: str) -> Store[Marks]:
+    """Return where it is kept what was looked through for an entry."""
+    return Store(hass, 1, f"{DOMAIN}.{entry_id}.history")
+
+
+class History:
+    """Sees to it that the past of one meter's entities is there.
+
+    By itself it looks, once the first statistics were made, for the past before them,
+    and after each interruption for the hours that are missing; once a span was looked
+    through, it is left alone.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        store: Store[Marks],
+        importer: HistoryImporter,
+        title: str,
+    ) -> None:
+        """Prepare; title names the meter in the log."""
+        self._hass = hass
+        self._store = store
+        self._importer = importer
+        self._title = title
+        self._turn = asyncio.Lock()
+        self._marks: Marks | None = None
+        self._interrupted_at: datetime | None = None
+
+    @property
+    def progress(self) -> int | None:
+        """The percentage of the newest import that is done, None if there is none."""
+        return self._importer.progress
+
+    @callback
+    def async_watch(
+        self, run: Callable[[], None], is_up: Callable[[], bool]
+    ) -> CALLBACK_TYPE:
+        """Call run when it is time to look by itself; return what ends that.
+
+        run begins async_look_through in the background; is_up says whether the meter
+        answers.
+        """
+        self.async_note_interruption()
+
+        @callback
+        def on_statistics(_: Event) -> None:
+            since = self._interrupted_at
+            # The hours before the one in which it ended must have been made.
+            if (
+                since is not None
+                and is_up()
+                and not self._turn.locked()
+                and dt_util.utcnow() >= hour_of(since) + _COMPILED_AFTER
+            ):
+                run()
+
+        return self._hass.bus.async_listen(
+            EVENT_RECORDER_5MIN_STATISTICS_GENERATED, on_statistics
+        )
+
+    @callback
+    def async_note_interruption(self) -> None:
+        """Note that readings were missing until now."""
+        self._interrupted_at = dt_util.utcnow()
+
+    async def async_look_through(self) -> None:
+        """Fill what is missing since the last look; log what came of it."""
+        if not is_recording(self._hass):
+            self._interrupted_at = None
+            return
+        await asyncio.sleep(_LOOK_DELAY)
+        since = self._interrupted_at
+        try:
+            async with self._turn:
+                is_done = await self._async_look_through()
+        except RefusalError as err:
+            _LOGGER.warning("%s: the past cannot be imported: %s", self._title, err)
+            is_done = True
+        except MeterError as err:
+            # It is tried again after the next statistics, when the meter answers.
+            _LOGGER.info("%s: the past was not imported: %s", self._title, err)
+            is_done = False
+        if self._interrupted_at == since and (
+            is_done or since is None or dt_util.utcnow() - since > _LOOK_FOR
+        ):
+            self._interrupted_at = None
+
+    async def _async_look_through(self) -> bool:
+        """Fill what is missing since the last look, and remember up to when.
+
+        Return whether that is all, and no statistics are still to come.
+        """
+        if self._marks is None:
+            self._marks = await self._store.async_load() or {}
+        end = _last_hour_end()
+        since = {key: datetime.fromisoformat(mark) for key, mark in self._marks.items()}
+        statistics = self._importer.statistics
+        # None for those that were never looked through.
+        plan = {
+            key: gaps
+            for key, gaps in (
+                await self._importer.async_plan(statistics, since, end)
+            ).items()
+            if all(gap.right is not None for gap in gaps)
+        }
+        if any(plan.values()):
+            try:
+                done = await self._importer.async_import(statistics, plan, since, end)
+            except NoLoadProfileError:
+                _LOGGER.debug("%s has no load profile of use", self._title)
+            else:
+                _LOGGER.info(
+                    "%s: %s hours of the past were imported from the load profile",
+                    self._title,
+                    done.hours_written,
+                )
+        self._marks |= dict.fromkeys(plan, end.isoformat())
+        await self._store.async_save(self._marks)
+        return statistics.keys() <= plan.keys()
+
+    async def async_import(
+        self, start: datetime | None = None, end: datetime | None = None
+    ) -> HistoryImport:
+        """Fill what is missing in a span, or ever, and return what was done.
+
+        Raises MeterError when the meter cannot be read, NoLoadProfileError when it has
+        nothing to tell, NothingRecordedError when there are no statistics yet, and
+        NoRecorderError when there will be none.
+        """
+        if not is_recording(self._hass):
+            raise NoRecorderError
+        async with self._turn:
+            last = _last_hour_end()
+            until = last if end is None else min(last, hour_of(end))
+            statistics = self._importer.statistics
+            since = {} if start is None else dict.fromkeys(statistics, hour_of(start))
+            plan = await self._importer.async_plan(statistics, since, until)
+            if not plan:
+                raise NothingRecordedError
+            return await self._importer.async_import(statistics, plan, since, until)
+
+
+def _last_hour_end() -> datetime:
+    """Return the end of the last hour whose statistics were made for certain."""
+    return hour_of(dt_util.utcnow() - _COMPILED_AFTER)

@@ -1,0 +1,57 @@
+"""The issue of a meter's clock that is off by more than a minute."""
+
+from datetime import timedelta
+from typing import Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.util import dt as dt_util
+
+from ..descriptions import CLOCK_DRIFT
+from . import CLOCK_WRONG, async_clear_issue, async_raise_issue
+
+_WRONG: Final = 60.0
+_RIGHT: Final = 45.0
+"""Seconds of drift. What lies between changes nothing, so that a drift at the limit
+does not come and go."""
+_CERTAIN_AFTER: Final = 600.0
+"""Seconds that a clock must have been wrong: after a start, Home Assistant's own may be
+set only by and by."""
+
+
+class ClockIssue:
+    """Tells when the meter's clock is off by more than a minute."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+        """Begin with a clock of which nothing is known."""
+        self._hass = hass
+        self._entry = entry
+        self._wrong_since: float | None = None
+
+    @property
+    def contexts(self) -> frozenset[str]:
+        """What is to be read although no entity shows it: a clock in doubt."""
+        return (
+            frozenset() if self._wrong_since is None else frozenset({CLOCK_DRIFT.key})
+        )
+
+    @callback
+    def async_read(self, drift: float, now: float) -> None:
+        """Take how far the meter's clock is ahead, at a time in monotonic seconds."""
+        if abs(drift) <= _RIGHT:
+            if self._wrong_since is not None:
+                self._wrong_since = None
+                async_clear_issue(self._hass, self._entry, CLOCK_WRONG)
+        elif abs(drift) <= _WRONG:
+            pass
+        elif self._wrong_since is None:
+            self._wrong_since = now
+        elif now - self._wrong_since >= _CERTAIN_AFTER:
+            time = dt_util.utcnow()
+            async_raise_issue(
+                self._hass,
+                self._entry,
+                CLOCK_WRONG,
+                time=f"{time:%Y-%m-%d %H:%M:%S}",
+                meter_time=f"{time + timedelta(seconds=drift):%Y-%m-%d %H:%M:%S}",
+            )

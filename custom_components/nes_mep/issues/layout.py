@@ -1,0 +1,94 @@
+"""The issue of a meter that was changed so that it has other registers than before."""
+
+from typing import Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.translation import async_get_translations
+
+from ..const import DOMAIN
+from ..descriptions import describe_register
+from ..link.storage import MeterStorage, StoredLayout
+from . import LAYOUT_CHANGED, async_clear_issue, async_raise_issue
+
+_NAMES_SHOWN: Final = 10
+
+
+class LayoutIssue:
+    """Tells when the meter was changed so that it has other registers than before."""
+
+    def __init__(
+        self, hass: HomeAssistant, entry: ConfigEntry, memory: MeterStorage
+    ) -> None:
+        """Begin with what is remembered."""
+        self._hass = hass
+        self._entry = entry
+        self._memory = memory
+
+    async def async_read(self, layout: StoredLayout) -> None:
+        """Take what the meter has."""
+        facts = self._memory.facts
+        before = facts.get("layout", layout)
+        confirmed = facts.get("confirmed", layout)
+        if before == confirmed and _is_same_meter(before, layout):
+            # If it has other registers, this integration learned of them.
+            confirmed = layout
+        came = _missing(confirmed, layout)
+        went = _missing(layout, confirmed)
+        if not (came or went):
+            confirmed = layout
+        self._memory.async_change({**facts, "layout": layout, "confirmed": confirmed})
+        if not (came or went):
+            async_clear_issue(self._hass, self._entry, LAYOUT_CHANGED)
+            return
+        async_raise_issue(
+            self._hass,
+            self._entry,
+            LAYOUT_CHANGED,
+            firmware_before=confirmed["firmware"],
+            program_before=confirmed["program"],
+            version_before=str(confirmed["version"]),
+            firmware=layout["firmware"],
+            program=layout["program"],
+            version=str(layout["version"]),
+            came=await self._async_names(came),
+            went=await self._async_names(went),
+        )
+
+    @callback
+    def async_confirm(self) -> None:
+        """Take that the user knows of the newest change."""
+        facts = self._memory.facts
+        if "layout" in facts:
+            self._memory.async_change({**facts, "confirmed": facts["layout"]})
+
+    async def _async_names(self, keys: list[str]) -> str:
+        """Return what the entities of registers are called, the first ones of many."""
+        texts = await async_get_translations(
+            self._hass, self._hass.config.language, "entity", {DOMAIN}
+        )
+        names: list[str] = []
+        for key in keys:
+            if (description := describe_register(key)) is not None:
+                path = f"component.{DOMAIN}.entity.sensor.{description.translation_key}"
+                text = texts.get(f"{path}.name", key)
+                placeholders = description.translation_placeholders or {}
+                names.append(text.format(**placeholders))
+        shown = ", ".join(names[:_NAMES_SHOWN])
+        more = len(names) - _NAMES_SHOWN
+        return f"{shown} … (+{more})" if more > 0 else shown or "–"
+
+
+def _missing(layout: StoredLayout, other: StoredLayout) -> list[str]:
+    """Return the registers of the other layout that a layout lacks, in their order."""
+    present = set(layout["registers"])
+    return [key for key in other["registers"] if key not in present]
+
+
+def _is_same_meter(before: StoredLayout, now: StoredLayout) -> bool:
+    """Return whether firmware and configuration are those from before."""
+    return (before["firmware"], before["program"], before["version"]) == (
+        now["firmware"],
+        now["program"],
+        now["version"],
+    )

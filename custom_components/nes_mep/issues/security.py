@@ -1,0 +1,115 @@
+"""The issues of a meter that takes another mode of security than its entry's."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+
+from ..const import CONF_KEY
+from ..link.find_meter import LinkSecurity
+from ..link.storage import MeterStorage
+from ..osgp import (
+    KeyKind,
+    MeterError,
+    PortError,
+    SecurityMode,
+    TlsError,
+    TlsUnsupportedError,
+    parse_key,
+)
+from . import TLS_REFUSED, TLS_REQUIRED, async_clear_issue, async_raise_issue
+
+type TlsProbe = Callable[[bytes], Awaitable[KeyKind | None]]
+"""Returns as which of its keys a meter takes a key in TLS, None for no TLS."""
+
+_PATIENCE: Final = 300.0
+"""Seconds that the old mode must have failed before TLS is tried: what is disturbed for
+a moment needs no explanation."""
+_PROBE_PERIOD: Final = 3600.0
+
+# A session that worked may break now and then, unless the meter begins none.
+_BROKEN_SESSIONS = 3
+
+
+class SecurityIssues:
+    """Tells when the meter takes another mode of security than its entry's.
+
+    The mode is never changed here: that is up to the user.
+    """
+
+    def __init__(
+        self, hass: HomeAssistant, entry: ConfigEntry, memory: MeterStorage
+    ) -> None:
+        """Start with no failure seen."""
+        self._hass = hass
+        self._entry = entry
+        self._memory = memory
+        self._broken_sessions = 0
+        self._probe_at: float | None = None
+
+    @property
+    def _is_tls(self) -> bool:
+        return LinkSecurity.of_entry(self._entry.data).mode is SecurityMode.TLS
+
+    @property
+    def requires_tls(self) -> bool:
+        """Whether the meter takes TLS and no longer the old mode of its entry."""
+        return not self._is_tls and self._memory.facts.get("requires_tls", False)
+
+    @callback
+    def async_succeeded(self) -> None:
+        """Take that the meter was read in the mode of its entry."""
+        if self._broken_sessions:
+            self._broken_sessions = 0
+            async_clear_issue(self._hass, self._entry, TLS_REFUSED)
+        self._probe_at = None
+        facts = self._memory.facts
+        if "requires_tls" in facts:
+            facts = facts.copy()
+            del facts["requires_tls"]
+            self._memory.async_change(facts)
+            async_clear_issue(self._hass, self._entry, TLS_REQUIRED)
+
+    async def async_failed(
+        self, err: MeterError, probe: TlsProbe, now: float, *, at_setup: bool
+    ) -> None:
+        """Take that the meter could not be read, in monotonic seconds.
+
+        How a meter answers the old mode once it requires TLS is not documented: it may
+        refuse, say what cannot be verified, or be silent.
+        """
+        if isinstance(err, PortError):
+            return
+        if self._is_tls:
+            self._count_broken_session(err, at_setup=at_setup)
+        elif self.requires_tls:
+            async_raise_issue(self._hass, self._entry, TLS_REQUIRED)
+        elif self._probe_at is None:
+            self._probe_at = now + _PATIENCE
+        elif now >= self._probe_at:
+            self._probe_at = now + _PROBE_PERIOD
+            await self.async_probe(probe)
+
+    def _count_broken_session(self, err: MeterError, *, at_setup: bool) -> None:
+        if not isinstance(err, TlsError):
+            return
+        self._broken_sessions += 1
+        if (
+            at_setup
+            or isinstance(err, TlsUnsupportedError)
+            or self._broken_sessions >= _BROKEN_SESSIONS
+        ):
+            async_raise_issue(self._hass, self._entry, TLS_REFUSED)
+
+    async def async_probe(self, probe: TlsProbe) -> bool:
+        """Return whether the meter takes the key in TLS, where its entry does not."""
+        if self._is_tls:
+            return False
+        if self.requires_tls:
+            return True
+        if await probe(parse_key(self._entry.data[CONF_KEY])) is None:
+            return False
+        self._memory.async_change({**self._memory.facts, "requires_tls": True})
+        async_raise_issue(self._hass, self._entry, TLS_REQUIRED)
+        return True

@@ -1,0 +1,1 @@
+"""How the link to a meter is set up, fails and recovers."""

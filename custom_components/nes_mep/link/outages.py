@@ -1,0 +1,200 @@
+"""The link to a meter: when it failed, how, and when it was back.
+
+What the client mends within a poll is no failure. A link is watched for as long as its
+config entry exists, over reloads and failed setups.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+import logging
+from time import monotonic
+from typing import Any, Final
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
+
+from ..osgp import LinkStatistics, MeterError
+from .errors import FailureKind, failure_of
+
+_LOGGER = logging.getLogger(__name__)
+
+RECOVERED: Final = "recovered"
+
+LINK_EVENT_TYPES: Final = [*FailureKind, RECOVERED]
+
+WHOLE_POLL: Final = ""
+"""Stands for the table where an error kept everything from being read."""
+
+_LINKS: HassKey[dict[str, Link]] = HassKey("nes_mep_links")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEvent:
+    """Something that happened to a link: a FailureKind, or RECOVERED.
+
+    A failure has the attributes reason, error and tables, which is empty when nothing
+    at all could be read. A recovery has duration, in seconds, and kinds. Both have the
+    counters of the link where there are any.
+    """
+
+    type: str
+    time: datetime
+    attributes: Mapping[str, Any]
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the link failed."""
+        return self.type != RECOVERED
+
+
+type LinkSubscriber = Callable[[LinkEvent], None]
+
+
+@dataclass(slots=True)
+class _Outage:
+    """A time in which not everything could be read."""
+
+    since: float
+    kinds: list[FailureKind] = field(default_factory=list)
+
+
+class Link:
+    """Watches the link to one meter and tells its subscribers what happens to it.
+
+    In one outage each kind of failure is told once.
+    """
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Begin with a link of which nothing is known."""
+        self._hass = hass
+        self._outage: _Outage | None = None
+        self._first: list[LinkSubscriber] = []
+        self._others: list[LinkSubscriber] = []
+        self.last_event: LinkEvent | None = None
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the last poll failed, as a whole or in one of its tables."""
+        return self._outage is not None
+
+    @callback
+    def async_subscribe(
+        self, subscriber: LinkSubscriber, *, is_entity: bool = False
+    ) -> Callable[[], None]:
+        """Call subscriber with each event, until the returned function is called.
+
+        Entities are told first, so that automations find their new state.
+        """
+        subscribers = self._first if is_entity else self._others
+        subscribers.append(subscriber)
+        return lambda: subscribers.remove(subscriber)
+
+    def missed(self, told_at: str | None, told: str | None) -> LinkEvent | None:
+        """Return what happened after the last event that was told, if anything did.
+
+        That one, of which the type and the time in ISO 8601 are given, may be from
+        before a restart: if it was a failure and the link is well, that is over.
+        """
+        time = dt_util.parse_datetime(told_at or "")
+        event = self.last_event
+        if event is not None and (time is None or event.time > time):
+            return event
+        if time is None or told in {None, RECOVERED} or self.is_down:
+            return None
+        now = dt_util.utcnow()
+        duration = round((now - time).total_seconds(), 1)
+        return LinkEvent(RECOVERED, now, {"duration": duration, "kinds": [told]})
+
+    @callback
+    def async_poll_ended(
+        self, errors: Mapping[str, MeterError], statistics: LinkStatistics | None
+    ) -> None:
+        """Take how a poll went: the errors of tables by name, or of WHOLE_POLL."""
+        if errors:
+            self._failed(errors, statistics)
+        elif self._outage is not None:
+            outage, self._outage = self._outage, None
+            self._tell_soon(
+                RECOVERED,
+                {
+                    "duration": round(monotonic() - outage.since, 1),
+                    "kinds": [kind.value for kind in outage.kinds],
+                },
+                statistics,
+            )
+
+    def _failed(
+        self, errors: Mapping[str, MeterError], statistics: LinkStatistics | None
+    ) -> None:
+        """Tell the kinds of failure that are new in this outage."""
+        if self._outage is None:
+            self._outage = _Outage(since=monotonic())
+        for kind in dict.fromkeys(failure_of(err).kind for err in errors.values()):
+            if kind in self._outage.kinds:
+                continue
+            self._outage.kinds.append(kind)
+            of_kind = {
+                table: err
+                for table, err in errors.items()
+                if failure_of(err).kind is kind
+            }
+            first = next(iter(of_kind.values()))
+            self._tell_soon(
+                kind.value,
+                {
+                    "reason": failure_of(first).reason,
+                    "error": str(first),
+                    "tables": sorted(of_kind.keys() - {WHOLE_POLL}),
+                },
+                statistics,
+            )
+
+    def _tell_soon(
+        self,
+        event_type: str,
+        attributes: Mapping[str, Any],
+        statistics: LinkStatistics | None,
+    ) -> None:
+        """Tell what happened, but not before the entities show how the poll went."""
+        now = dt_util.utcnow()
+        event = LinkEvent(
+            type=event_type,
+            # As exact as the state that will tell it.
+            time=now.replace(microsecond=now.microsecond // 1000 * 1000),
+            attributes={**attributes, **counters(statistics)},
+        )
+        self._hass.loop.call_soon(self._tell, event)
+
+    @callback
+    def _tell(self, event: LinkEvent) -> None:
+        self.last_event = event
+        for subscriber in (*self._first, *self._others):
+            try:
+                subscriber(event)
+            except Exception:
+                _LOGGER.exception("Unexpected error when a link event was told")
+
+
+def counters(statistics: LinkStatistics | None) -> dict[str, int]:
+    """Return what link statistics count."""
+    if statistics is None:
+        return {}
+    return {
+        name: value
+        for name, value in asdict(statistics).items()
+        if isinstance(value, int)
+    }
+
+
+@callback
+def async_get_link(hass: HomeAssistant, entry_id: str) -> Link:
+    """Return the link of a config entry, whether the entry is loaded or not."""
+    return hass.data.setdefault(_LINKS, {}).setdefault(entry_id, Link(hass))
+
+
+@callback
+def async_forget_link(hass: HomeAssistant, entry_id: str) -> None:
+    """Watch a link no more, as its config entry was removed."""
+    hass.data.get(_LINKS, {}).pop(entry_id, None)

@@ -1,0 +1,110 @@
+"""Self-healing: what the action resync_clock does, without being asked."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+import logging
+from math import inf
+from time import monotonic
+from typing import Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
+
+from ..const import CONF_RESYNC_AUTOMATICALLY, DEFAULT_RESYNC_AUTOMATICALLY
+from ..osgp import MeterError
+from .errors import failure_of
+
+_LOGGER = logging.getLogger(__name__)
+
+_PAUSES: Final = (5.0, 30.0, 120.0, 600.0)
+"""Seconds before each attempt of an outage. There are no more attempts than these."""
+
+_CALM: Final = 600.0
+"""Seconds without a failure after which the attempts count anew."""
+
+
+class AutomaticRecovery:
+    """Makes the session anew after a poll that failed, with growing pauses, and polls.
+
+    The client has done what it can within the poll, and the next poll tries again. In
+    between, this tries with a new session: it shortens outages where polls are seldom.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        mend: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Prepare to mend, if the options of the entry want that.
+
+        mend makes the session anew and polls. It raises MeterError if that did not help.
+        """
+        self._hass = hass
+        self._entry = entry
+        self._mend = mend
+        self._is_wanted = entry.options.get(
+            CONF_RESYNC_AUTOMATICALLY, DEFAULT_RESYNC_AUTOMATICALLY
+        )
+        self._attempts = 0
+        self._well_since = -inf
+        self._is_down = False
+        self._cancel_timer: CALLBACK_TYPE | None = None
+        self._attempt: asyncio.Task[None] | None = None
+
+    @callback
+    def async_poll_ended(self, errors: Iterable[MeterError]) -> None:
+        """Take how a poll went: plan an attempt if it failed and that may help."""
+        failures = [failure_of(err) for err in errors]
+        if not failures:
+            if self._is_down:
+                self._is_down = False
+                self._well_since = monotonic()
+            self._drop_timer()
+            return
+        if not self._is_down and monotonic() - self._well_since >= _CALM:
+            self._attempts = 0
+        self._is_down = True
+        if any(failure.can_mend for failure in failures):
+            self._plan()
+
+    @callback
+    def async_stop(self) -> None:
+        """Plan nothing any more."""
+        self._is_wanted = False
+        self._drop_timer()
+
+    def _plan(self) -> None:
+        """Plan the next attempt, unless it is planned or there were enough."""
+        if (
+            self._is_wanted
+            and self._cancel_timer is None
+            and self._attempts < len(_PAUSES)
+        ):
+            self._cancel_timer = async_call_later(
+                self._hass, _PAUSES[self._attempts], self._async_begin
+            )
+
+    def _drop_timer(self) -> None:
+        if self._cancel_timer is not None:
+            self._cancel_timer()
+            self._cancel_timer = None
+
+    @callback
+    def _async_begin(self, _now: datetime) -> None:
+        self._cancel_timer = None
+        self._attempts += 1
+        self._attempt = self._entry.async_create_background_task(
+            self._hass, self._async_try(), f"{self._entry.title} self-healing"
+        )
+
+    async def _async_try(self) -> None:
+        """Try to mend the link; where that fails, plan the next attempt."""
+        try:
+            await self._mend()
+        except MeterError as err:
+            _LOGGER.debug("%s: resynchronizing failed: %s", self._entry.title, err)
+            if failure_of(err).can_mend and self._is_down:
+                self._plan()

@@ -1,0 +1,93 @@
+"""Client for the MEP (Multipurpose Expansion Port) of NES/Echelon (OSGP) meters.
+
+It knows nothing of Home Assistant and can be used by itself. The protocol is that
+of the MEP Client Developer's Guide of the OSGP Alliance ("the guide").
+"""
+
+from .diagnostics.redaction import RedactedExchange, Redactor
+from .diagnostics.survey import survey
+from .discovery import MeterIdentity
+from .errors import (
+    DecodeError,
+    KeyRefusedError,
+    MeterError,
+    NoReplyError,
+    PortError,
+    RefusalError,
+    TlsError,
+    TlsUnsupportedError,
+    UnverifiedReplyError,
+)
+from .load_profile.channels import LoadProfileChannel
+from .load_profile.data_sets import LoadProfileSet, best_data_set
+from .load_profile.download import (
+    REQUEST_PERIOD,
+    LoadProfileBatch,
+    LoadProfileDownload,
+    LoadProfileInterval,
+)
+from .mbus.privacy import serial_number_spans
+from .mbus.tables import MBusDevice
+from .mbus.telegram import MBusRecord
+from .mep.key import KeyKind, parse_key
+from .mep.security.modes import SecurityMode
+from .mep.tls_probe import probe_tls
+from .meter import Meter, Readings, ResyncResult
+from .registers import Register, Value
+from .requests import ResponseCode
+from .slow_tables import SlowTable
+from .statistics import LinkStatistics
+from .tables.clock import UtcClock
+from .tables.events import MeterEvent
+from .tables.identity import SystemInformation
+from .tables.load_profile_blocks import ChannelStatus, IntervalFlag
+from .tables.names import parse_table, table_name
+from .trace import ExchangeRecord, TablePart, Trace
+
+__all__ = [
+    "REQUEST_PERIOD",
+    "ChannelStatus",
+    "DecodeError",
+    "ExchangeRecord",
+    "IntervalFlag",
+    "KeyKind",
+    "KeyRefusedError",
+    "LinkStatistics",
+    "LoadProfileBatch",
+    "LoadProfileChannel",
+    "LoadProfileDownload",
+    "LoadProfileInterval",
+    "LoadProfileSet",
+    "MBusDevice",
+    "MBusRecord",
+    "Meter",
+    "MeterError",
+    "MeterEvent",
+    "MeterIdentity",
+    "NoReplyError",
+    "PortError",
+    "Readings",
+    "RedactedExchange",
+    "Redactor",
+    "RefusalError",
+    "Register",
+    "ResponseCode",
+    "ResyncResult",
+    "SecurityMode",
+    "SlowTable",
+    "SystemInformation",
+    "TablePart",
+    "TlsError",
+    "TlsUnsupportedError",
+    "Trace",
+    "UnverifiedReplyError",
+    "UtcClock",
+    "Value",
+    "best_data_set",
+    "parse_key",
+    "parse_table",
+    "probe_tls",
+    "serial_number_spans",
+    "survey",
+    "table_name",
+]

@@ -1,0 +1,1 @@
+"""What a diagnostics file needs: tables read for it, and redacted."""

@@ -1,0 +1,49 @@
+"""Reading what somebody needs to know who is to help without the meter."""
+
+import logging
+
+from ..errors import RefusalError
+from ..mbus.tables import DEVICE_DIMENSIONS_LENGTH
+from ..meter import Meter
+from ..tables.dimensions import DIMENSIONS_LENGTH
+from ..tables.identity import SYSTEM_LENGTH
+from ..tables.layout import CURRENT_REGISTERS, PRESENT_REGISTERS
+from ..tables.names import parse_table
+from ..tables.status import HARDWARE_LENGTH
+
+_LOGGER = logging.getLogger(__name__)
+
+_ET42 = parse_table("ET42")
+_LENGTH_FIELD = 2
+
+_PARTS: tuple[tuple[str, int | None], ...] = (
+    ("BT00", None),
+    ("BT20", DIMENSIONS_LENGTH),
+    ("ET04", SYSTEM_LENGTH),
+    ("ET11", DEVICE_DIMENSIONS_LENGTH),
+    ("ET29", HARDWARE_LENGTH),
+    ("ET54", 72),
+)
+"""Tables that say what the meter is and has, and how many bytes of each are of use."""
+
+
+async def survey(meter: Meter) -> None:
+    """Read all registers and what says how they are laid out, for the meter's trace.
+
+    What the meter refuses is left out. Raises every other MeterError.
+    """
+    for table in (CURRENT_REGISTERS, PRESENT_REGISTERS):
+        await _read(meter, table, meter.register_map.length(table))
+    for name, length in _PARTS:
+        await _read(meter, parse_table(name), length)
+    size = await _read(meter, _ET42, _LENGTH_FIELD)
+    await _read(meter, _ET42, int.from_bytes(size, "little"))
+
+
+async def _read(meter: Meter, table: int, length: int | None) -> bytes:
+    """Return the beginning of a table, or all of it; nothing where it is refused."""
+    try:
+        return await meter.read_table(table, 0, length)
+    except RefusalError as err:
+        _LOGGER.debug("A survey goes on without a table: %s", err)
+        return b""

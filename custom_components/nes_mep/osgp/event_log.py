@@ -1,0 +1,116 @@
+"""Reading the meter's event logs: BT74, and ET79 on meters that have it."""
+
+from .discovery import MeterIdentity
+from .errors import RefusalError, UnverifiedReplyError
+from .mep.client import MepClient
+from .tables.events import (
+    ALTERNATE_EVENT_LOG,
+    EVENT_LOG_DIMENSIONS_LENGTH,
+    PRIMARY_EVENT_LOG,
+    EventLogDimensions,
+    MeterEvent,
+    decode_event_log_dimensions,
+    decode_events,
+    entries_after,
+    merge_events,
+)
+from .tables.logs import LogHeader, LogKind, decode_log_header, entry_spans
+from .tables.names import parse_table
+
+_BT71 = parse_table("BT71")
+_ET54 = parse_table("ET54")
+
+_ALTERNATE_ENTRIES_OFFSET = 80
+_ALTERNATE_LOG_SINCE = (3, 70, 0)
+_ATTEMPTS = 3
+"""The meter may write to a log while it is read; then it is read again."""
+
+type EventLogs = dict[str, EventLogDimensions]
+"""The event logs of a meter, by the name of their table."""
+
+
+async def read_event_logs(client: MepClient, identity: MeterIdentity) -> EventLogs:
+    """Read which event logs the meter has, and their dimensions.
+
+    Raises MeterError, and RefusalError where the meter has none.
+    """
+    primary = decode_event_log_dimensions(
+        await client.read(_BT71, 0, EVENT_LOG_DIMENSIONS_LENGTH)
+    )
+    logs = {PRIMARY_EVENT_LOG: primary}
+    if identity.firmware_version >= _ALTERNATE_LOG_SINCE:
+        try:
+            entries = await client.read(_ET54, _ALTERNATE_ENTRIES_OFFSET, 2)
+        except RefusalError:
+            return logs
+        if count := int.from_bytes(entries, "little"):
+            logs[ALTERNATE_EVENT_LOG] = EventLogDimensions(
+                argument_length=primary.argument_length, entries=count
+            )
+    return logs
+
+
+async def read_events(
+    client: MepClient, logs: EventLogs, after: int | None, count: int | None
+) -> tuple[MeterEvent, ...]:
+    """Read events of all logs, newest last.
+
+    Only those after a sequence number, and of these the newest count. Raises
+    MeterError.
+    """
+    headers = {name: await _read_header(client, name) for name in logs}
+    newest = max(header.last_sequence_number for header in headers.values())
+    if after is not None and after > newest:
+        # The logs were cleared by a meter that counts from the start again then.
+        after = None
+    return merge_events(
+        [
+            await _read_log(client, headers[name], dimensions, after, count)
+            for name, dimensions in logs.items()
+        ],
+        after,
+        count,
+    )
+
+
+async def _read_log(
+    client: MepClient,
+    header: LogHeader,
+    dimensions: EventLogDimensions,
+    after: int | None,
+    count: int | None,
+) -> tuple[MeterEvent, ...]:
+    """Read the newest events of one log."""
+    for _ in range(_ATTEMPTS):
+        data = await _read_entries(client, header, dimensions, after, count)
+        afterwards = await _read_header(client, header.name)
+        if afterwards == header:
+            return decode_events(header, data, dimensions)
+        header = afterwards
+    raise UnverifiedReplyError(f"{header.name} changes while it is read")
+
+
+async def _read_entries(
+    client: MepClient,
+    header: LogHeader,
+    dimensions: EventLogDimensions,
+    after: int | None,
+    count: int | None,
+) -> bytes:
+    """Read the newest entries of one log as they are, newest last."""
+    entries = header.valid_entries
+    if after is not None:
+        entries = min(entries, entries_after(header, after))
+    if count is not None:
+        entries = min(entries, count)
+    spans = entry_spans(header, dimensions.entry_length, dimensions.entries, entries)
+    table = parse_table(header.name)
+    return b"".join(
+        [await client.read(table, span.offset, span.length) for span in spans]
+    )
+
+
+async def _read_header(client: MepClient, name: str) -> LogHeader:
+    kind = LogKind.EVENTS
+    data = await client.read(parse_table(name), 0, kind.header_length)
+    return decode_log_header(name, kind, data)

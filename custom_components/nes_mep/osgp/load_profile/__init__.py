@@ -1,0 +1,1 @@
+"""The load profile: which data sets there are, and their download."""

@@ -1,0 +1,153 @@
+"""What the channels of a load profile are: keys, units and scale of their sources."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ..register_descriptions import (
+    PRESENT_VALUES,
+    SUMMATIONS,
+    Ratio,
+    RegisterDescription,
+)
+from ..registers import RegisterMap
+
+_TIER_SOURCES = range(29, 73)
+_TIER_ORDER = (0, 1, 2, 3, 4, 5, 6, 7, 26, 27, 28)
+"""The sources of tier 0 begin at 29, in this order; those of the others follow."""
+_OUTAGE_DURATION = 4
+_SECONDS_PER_MINUTE = 60
+"""Tiers count the time without power in minutes, the total in seconds."""
+
+_DEVICE_COUNTERS = range(73, 81)
+_PRESENT_DEMANDS = range(88, 96)
+_PREVIOUS_DEMANDS = range(96, 104)
+_CLOCK_ADJUSTMENT = 201
+_STANDARD_SOURCES = 0x100
+_MBUS_TYPE = 4
+"""Extended source ids of type 0 are the standard ones; type 4 is M-Bus."""
+
+_EXTREMES: Mapping[int, tuple[str, int]] = {
+    **{163 + n: (f"minimum_voltage_l{n}", 14 + n) for n in (1, 2, 3)},
+    **{166 + n: (f"maximum_voltage_l{n}", 14 + n) for n in (1, 2, 3)},
+    170: ("maximum_power_import", 8),
+    171: ("maximum_power_export", 9),
+    **{171 + n: (f"maximum_reactive_power_q{n}", 103 + n) for n in (1, 2, 3, 4)},
+    177: ("maximum_power_import", 81),
+    178: ("maximum_power_export", 82),
+    **{178 + n: (f"maximum_power_import_l{n}", 190 + n) for n in (1, 2, 3)},
+    **{181 + n: (f"maximum_power_export_l{n}", 193 + n) for n in (1, 2, 3)},
+}
+"""Extremes within an interval: key, and the source that has the same unit."""
+
+_BY_SOURCE: Mapping[int, RegisterDescription] = {
+    source: description
+    for description in (*SUMMATIONS, *PRESENT_VALUES)
+    for source in (description.source, description.source_after_ratio)
+    if source is not None
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadProfileChannel:
+    """A channel of a data set.
+
+    key and unit are those of the register that it is a reading of, if it is one of
+    those that are shown. source is the id in BT62, and extended_source the one in
+    ET66 that it stands for, if it does.
+    """
+
+    key: str
+    source: int
+    extended_source: int | None = None
+    unit: str | None = None
+    multiplier: int = 1
+    divisor: int = 1
+
+    def shown(self, raw: int) -> float:
+        """Return a recorded number in the shown unit."""
+        value = raw * self.multiplier
+        return value if self.divisor == 1 else value / self.divisor
+
+
+def load_profile_channels(
+    sources: tuple[int, ...], mapping: Mapping[int, int], facts: RegisterMap
+) -> tuple[LoadProfileChannel, ...]:
+    """Return what the channels with these source ids are.
+
+    mapping has the extended ids of mapped ones (ET66). Of two channels of the same
+    register, the later one's key ends with its number.
+    """
+    channels: list[LoadProfileChannel] = []
+    keys: set[str] = set()
+    for index, source in enumerate(sources):
+        channel = _channel(source, mapping.get(source), facts)
+        if channel.key in keys:
+            channel = replace(channel, key=f"{channel.key}_channel_{index + 1}")
+        keys.add(channel.key)
+        channels.append(channel)
+    return tuple(channels)
+
+
+def _channel(
+    source: int, extended: int | None, facts: RegisterMap
+) -> LoadProfileChannel:
+    """Return what the channel with a source id is."""
+    if extended is None:
+        return _standard_channel(source, facts)
+    if extended < _STANDARD_SOURCES:
+        channel = _standard_channel(extended, facts)
+        return replace(channel, source=source, extended_source=extended)
+    key = f"source_0x{extended:04x}"
+    if extended >> 12 == _MBUS_TYPE:
+        key = f"mbus_{(extended >> 8 & 0xF) + 1}_type_{extended & 0x1F}"
+    return LoadProfileChannel(key=key, source=source, extended_source=extended)
+
+
+def _standard_channel(source: int, facts: RegisterMap) -> LoadProfileChannel:
+    """Return what the channel with a source id of one byte is."""
+    if source in _TIER_SOURCES:
+        tier, index = divmod(source - _TIER_SOURCES.start, len(_TIER_ORDER))
+        like = _TIER_ORDER[index]
+        key = f"{_BY_SOURCE[like].key}_tariff_{tier + 1}"
+        factor = _SECONDS_PER_MINUTE if like == _OUTAGE_DURATION else 1
+        return _reading(key, source, like, facts, factor)
+    if source in _EXTREMES:
+        key, like = _EXTREMES[source]
+        return _reading(key, source, like, facts)
+    if source in _BY_SOURCE:
+        return _reading(_BY_SOURCE[source].key, source, source, facts)
+    demands = facts.selection.demands
+    for numbers, name in (
+        (_PRESENT_DEMANDS, "present"),
+        (_PREVIOUS_DEMANDS, "previous"),
+    ):
+        if source in numbers and source - numbers.start < len(demands):
+            like = demands[source - numbers.start]
+            if like in _BY_SOURCE:
+                key = f"{name}_demand_{_BY_SOURCE[like].key}"
+                return _reading(key, source, like, facts)
+    if source in _DEVICE_COUNTERS:
+        device, counter = divmod(source - _DEVICE_COUNTERS.start, 2)
+        key = f"mep_device_{device + 1}_counter_{counter + 1}"
+        return LoadProfileChannel(key=key, source=source)
+    if source == _CLOCK_ADJUSTMENT:
+        return LoadProfileChannel(key="clock_adjustment", source=source, unit="s")
+    return LoadProfileChannel(key=f"source_{source}", source=source)
+
+
+def _reading(
+    key: str, source: int, like: int, facts: RegisterMap, factor: int = 1
+) -> LoadProfileChannel:
+    """Return a channel with the unit and scale of the register of another source."""
+    description = _BY_SOURCE[like]
+    after_ratio = like == description.source_after_ratio
+    ratio = facts.multiplier(Ratio.NONE if after_ratio else description.ratio)
+    return LoadProfileChannel(
+        key=key,
+        source=source,
+        unit=description.unit,
+        multiplier=ratio
+        * factor
+        * (facts.energy_unit if description.counts_energy else 1),
+        divisor=description.divisor,
+    )

@@ -1,0 +1,246 @@
+"""The data sets of a load profile: BT61, BT62, BT63, ET21 and ET66."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+import logging
+
+from ..errors import DecodeError, RefusalError
+from ..mep.client import MepClient
+from ..registers import RegisterMap
+from ..statistics import LinkStatistics
+from ..tables.fields import TableData
+from ..tables.load_profile import (
+    CONFIGURATION_LENGTH,
+    DATA_SET_STATUS_LENGTH,
+    DIMENSIONS_LENGTH,
+    SINGLE_DIMENSIONS_LENGTH,
+    DataSetConfiguration,
+    DataSetDimensions,
+    DataSetStatus,
+    configuration_offset,
+    decode_data_set_configuration,
+    decode_data_set_status,
+    decode_load_profile_dimensions,
+    decode_load_profile_sources,
+    decode_source_mapping,
+    mapping_length,
+)
+from ..tables.load_profile_blocks import (
+    BlockHeader,
+    BlockLayout,
+    block_layout,
+    decode_block_header,
+)
+from ..tables.names import parse_table, table_name
+from .channels import LoadProfileChannel, load_profile_channels
+
+_LOGGER = logging.getLogger(__name__)
+
+_BT61 = parse_table("BT61")
+_BT62 = parse_table("BT62")
+_BT63 = parse_table("BT63")
+_BT64 = parse_table("BT64")
+_ET21 = parse_table("ET21")
+_ET66 = parse_table("ET66")
+
+_HOUR = timedelta(hours=1)
+
+_MOST_WAITED_FOR = 5
+"""Requests of others that a download waits for: polls that by themselves go beyond
+the guide's advice slow it, and do not stop it."""
+
+
+class Pace:
+    """Keeps the requests of a link, all together, to one a period on average."""
+
+    def __init__(self, statistics: LinkStatistics, period: float) -> None:
+        """Take what counts the requests, and the period in seconds."""
+        self._statistics = statistics
+        self._period = period
+        self._counted = statistics.requests
+        self._asked_at = float("-inf")
+
+    async def wait(self) -> None:
+        """Wait until a further request may be sent."""
+        time = asyncio.get_running_loop().time
+        requests = self._statistics.requests - self._counted
+        self._counted += requests
+        due = self._asked_at + min(requests, _MOST_WAITED_FOR) * self._period
+        await asyncio.sleep(max(0.0, due - time()))
+        self._asked_at = time()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadProfileSet:
+    """A data set of the load profile that is used.
+
+    number is 1 to 4. Of its blocks, which each hold up to intervals_per_block
+    intervals of the length interval, valid_blocks hold some. active says whether it
+    is recording.
+    """
+
+    number: int
+    channels: tuple[LoadProfileChannel, ...]
+    interval: timedelta
+    intervals_per_block: int
+    blocks: int
+    valid_blocks: int
+    active: bool
+    dimensions: DataSetDimensions = field(repr=False)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the channels."""
+        return tuple(channel.key for channel in self.channels)
+
+    @property
+    def span(self) -> timedelta:
+        """How far back the data set can reach, once all blocks are full."""
+        return self.blocks * self.intervals_per_block * self.interval
+
+
+def best_data_set(
+    sets: Iterable[LoadProfileSet], keys: Iterable[str]
+) -> LoadProfileSet | None:
+    """Return the data set that tells most about keys, None where there is no set.
+
+    It has most of the keys; of several such sets, one that is recording, whose
+    intervals end with the hours, and that reaches back the farthest.
+    """
+    wanted = set(keys)
+    return max(
+        sets,
+        key=lambda each: (
+            len(wanted.intersection(each.keys)),
+            each.active,
+            not _HOUR % each.interval,
+            each.span,
+            -each.number,
+        ),
+        default=None,
+    )
+
+
+async def read_load_profile_sets(
+    client: MepClient, facts: RegisterMap, pace: Pace | None = None
+) -> tuple[LoadProfileSet, ...]:
+    """Read the data sets that are used: BT61, BT62, BT63, and ET66 if needed.
+
+    Raises MeterError, and RefusalError where the meter has no load profile.
+    """
+    pace = pace or Pace(client.statistics, 0)
+    dimensions = await _read_dimensions(client, pace)
+    if not any(each.used for each in dimensions):
+        return ()
+    length = sum(each.control_length for each in dimensions)
+    await pace.wait()
+    sources = decode_load_profile_sources(
+        await client.read(_BT62, 0, length), dimensions
+    )
+    mapping = await _read_mapping(client, pace, mapping_length(sum(sources, ())))
+    await pace.wait()
+    states = await client.read(_BT63, 0, DATA_SET_STATUS_LENGTH * len(dimensions))
+    sets: list[LoadProfileSet] = []
+    for index, each in enumerate(dimensions):
+        if each.used and each.interval:
+            begin = DATA_SET_STATUS_LENGTH * index
+            status = decode_data_set_status(states[begin:], index)
+            sets.append(
+                LoadProfileSet(
+                    number=index + 1,
+                    channels=load_profile_channels(sources[index], mapping, facts),
+                    interval=each.interval,
+                    intervals_per_block=each.intervals,
+                    blocks=each.blocks,
+                    valid_blocks=min(status.valid_blocks, each.blocks),
+                    active=status.active,
+                    dimensions=each,
+                )
+            )
+    return tuple(sets)
+
+
+async def _read_mapping(
+    client: MepClient, pace: Pace, length: int
+) -> Mapping[int, int]:
+    """Read what mapped ids stand for, so many bytes; nothing where that is hidden."""
+    if not length:
+        return {}
+    await pace.wait()
+    try:
+        return decode_source_mapping(await client.read(_ET66, 0, length))
+    except RefusalError as err:
+        _LOGGER.debug("What some channels are stays unknown: %s", err)
+        return {}
+
+
+async def _read_dimensions(
+    client: MepClient, pace: Pace
+) -> tuple[DataSetDimensions, ...]:
+    """Read BT61, which is shorter on meters with a single data set."""
+    await pace.wait()
+    try:
+        data = await client.read(_BT61, 0, DIMENSIONS_LENGTH)
+    except RefusalError:
+        await pace.wait()
+        data = await client.read(_BT61, 0, SINGLE_DIMENSIONS_LENGTH)
+    return decode_load_profile_dimensions(data)
+
+
+class DataSetReader:
+    """Reads the blocks of one data set, each request in its turn and at its pace."""
+
+    def __init__(self, client: MepClient, pace: Pace, data_set: LoadProfileSet) -> None:
+        """Take the data set as it was read just now."""
+        self.data_set = data_set
+        self.table = table_name(_BT64 + data_set.number - 1)
+        self._client = client
+        self._pace = pace
+
+    @property
+    def capacity(self) -> int:
+        """How many bytes one request can bring."""
+        return self._client.reply_capacity
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Return bytes of the blocks, not more than one reply holds."""
+        await self._pace.wait()
+        data = await self._client.read(parse_table(self.table), offset, length)
+        return TableData(self.table, data, offset).raw(offset, length)
+
+    def decode_header(
+        self, data: bytes, offset: int, layout: BlockLayout
+    ) -> BlockHeader | None:
+        """Return a block's header, None for one that makes no sense.
+
+        Such a block hides its intervals, and not those of others.
+        """
+        try:
+            return decode_block_header(self.table, data, offset, layout)
+        except DecodeError as err:
+            _LOGGER.warning("A block of the load profile is left out: %s", err)
+            return None
+
+    async def read_status(self) -> DataSetStatus:
+        """Return which blocks there are, from BT63."""
+        index = self.data_set.number - 1
+        await self._pace.wait()
+        data = await self._client.read(
+            _BT63, DATA_SET_STATUS_LENGTH * index, DATA_SET_STATUS_LENGTH
+        )
+        return decode_data_set_status(data, index)
+
+    async def read_layout(self, firmware: tuple[int, int, int]) -> BlockLayout:
+        """Return how the blocks are laid out, from ET21 where it can be had."""
+        offset = configuration_offset(self.data_set.number - 1, firmware)
+        configuration: DataSetConfiguration | None = None
+        await self._pace.wait()
+        try:
+            configuration = decode_data_set_configuration(
+                await self._client.read(_ET21, offset, CONFIGURATION_LENGTH), offset
+            )
+        except RefusalError as err:
+            _LOGGER.debug("The layout of the load profile is computed: %s", err)
+        return block_layout(self.data_set.dimensions, configuration)

@@ -1,0 +1,1 @@
+"""M-Bus meters behind the meter: tables, telegrams and units."""

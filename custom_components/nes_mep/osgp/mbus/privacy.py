@@ -1,0 +1,53 @@
+"""Where M-Bus telegrams tell whose meter they come from."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from ..tables.layout import Span
+from .telegram import (
+    TELEGRAM_HEADER_LENGTH,
+    VARIABLE_DATA,
+    decode_record_header,
+    record_boundaries,
+)
+from .units import Form
+
+SERIAL_NUMBER = Span(0, 4)
+_SIGNATURE = Span(10, 2)
+
+
+def identifying_spans(
+    telegram: bytes, *, fixed: bool = False, decrypted: bool = False
+) -> Iterator[Span]:
+    """Yield what identifies a meter beside the serial number in its header.
+
+    That are records with digits or texts that are no measures, and, in records that
+    are not understood, the serial number once more. Nothing is told of encrypted
+    records. The flags are those of decode_telegram.
+    """
+    encrypted = not decrypted and any(telegram[_SIGNATURE.offset : _SIGNATURE.end])
+    if fixed or encrypted:
+        return
+    number = telegram[: SERIAL_NUMBER.end][::-1].hex()
+    records = telegram[TELEGRAM_HEADER_LENGTH:]
+    for start, end in pairwise(record_boundaries(records)):
+        offset = TELEGRAM_HEADER_LENGTH + start
+        raw = records[start:end]
+        header = decode_record_header(raw)
+        if header is None or header.measure is None:
+            for span in serial_number_spans(raw, number):
+                yield Span(offset + span.offset, span.length)
+        elif header.measure.form is Form.IDENTIFIER:
+            # The length of a text of its own is not part of it.
+            skipped = header.length + (header.data_field == VARIABLE_DATA)
+            yield Span(offset + skipped, max(0, len(raw) - skipped))
+
+
+def serial_number_spans(record: bytes, number: str) -> Iterator[Span]:
+    """Yield where a serial number stands in a record that is not understood."""
+    packed, digits = bytes.fromhex(number), number.encode()
+    for form in (packed, packed[::-1], digits, digits[::-1]):
+        place = record.find(form)
+        while place >= 0:
+            yield Span(place, len(form))
+            place = record.find(form, place + 1)

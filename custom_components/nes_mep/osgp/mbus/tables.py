@@ -1,0 +1,300 @@
+"""M-Bus meters behind the meter: ET11, ET14, ET16, ET45 and ET57."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from ..tables.fields import TableData, optional_date_time
+from .telegram import (
+    TELEGRAM_HEADER_LENGTH,
+    MBusRecord,
+    MBusTelegram,
+    RecordHeader,
+    decode_record_header,
+    decode_telegram,
+)
+from .units import UNKNOWN_MEDIUM
+
+MBUS_SLOTS = 4
+"""Device slots of M-Bus meters; those after them are MEP devices."""
+DEVICE_DIMENSIONS_LENGTH = 26
+READING_HEADER_LENGTH = 7
+"""Bytes of a reading before its first telegram."""
+RECURRING_READ_HEADER_LENGTH = 8
+"""Bytes of an ET45 entry before its reading."""
+
+_STATUS_ENTRIES_OFFSET = 6
+_STATUS_ENTRY_USED = 36
+_DATA_TYPE_LENGTH = 4
+_UP = 1
+_SUCCESS = 4
+_DELAYED = 2
+_LENGTH_FIELD = 2
+_MBUS = 1
+_EXTENSION = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceDimensions:
+    """The useful fields of ET11.
+
+    devices are the slots for M-Bus meters and MEP devices; data_types the entries
+    of ET57. The lengths are those of the entries of ET13, ET14 and ET16.
+    """
+
+    devices: int
+    configuration_length: int
+    status_length: int
+    reading_length: int
+    data_types: int
+
+    @property
+    def mbus_status_length(self) -> int:
+        """Length of ET14 up to the end of the last M-Bus slot."""
+        slots = min(self.devices, MBUS_SLOTS)
+        return _STATUS_ENTRIES_OFFSET + slots * self.status_length
+
+    @property
+    def data_types_length(self) -> int:
+        """Length of ET57."""
+        return self.data_types * _DATA_TYPE_LENGTH
+
+    def reading_offset(self, slot: int) -> int:
+        """Return the offset in ET16 of the reading of a slot, counted from 1."""
+        return (slot - 1) * self.reading_length
+
+
+def decode_device_dimensions(data: bytes) -> DeviceDimensions:
+    """Decode ET11, its first 26 bytes."""
+    table = TableData("ET11", data)
+    return DeviceDimensions(
+        devices=table.uint(0),
+        configuration_length=table.uint(1),
+        status_length=table.uint(2),
+        reading_length=table.uint(5, 2),
+        data_types=table.uint(25),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MBusStatus:
+    """An occupied M-Bus slot of ET14.
+
+    slot counts from 1. reading_length is how many bytes of ET16 the latest reading
+    has. The times are local, and None for what never happened.
+    """
+
+    slot: int
+    handle: int
+    up: bool
+    reading_length: int
+    read_attempts: int
+    read_answers: int
+    new_alarm: bool
+    reading_cut: bool
+    communication_failed: bool
+    serial_number_mismatch: bool
+    last_status_read: datetime | None
+    last_attempt: datetime | None
+
+
+def decode_mbus_status(
+    data: bytes, dimensions: DeviceDimensions
+) -> tuple[MBusStatus, ...]:
+    """Decode the M-Bus slots of ET14, mbus_status_length bytes, but empty ones."""
+    table = TableData("ET14", data)
+    occupied = table.uint(5)
+    slots: list[MBusStatus] = []
+    for index in range(min(dimensions.devices, MBUS_SLOTS)):
+        if not occupied >> index & 1:
+            continue
+        offset = _STATUS_ENTRIES_OFFSET + index * dimensions.status_length
+        entry = TableData(
+            "ET14", table.raw(offset, dimensions.status_length), start=offset
+        )
+        if dimensions.status_length < _STATUS_ENTRY_USED:
+            raise entry.error(offset, _STATUS_ENTRY_USED, "the entries are too short")
+        slots.append(
+            MBusStatus(
+                slot=index + 1,
+                handle=entry.uint(offset, 2),
+                up=entry.uint(offset + 2) == _UP,
+                reading_length=entry.uint(offset + 4, 2),
+                read_attempts=entry.uint(offset + 6, 4),
+                read_answers=entry.uint(offset + 10, 4),
+                new_alarm=entry.bit(offset + 14, 2),
+                reading_cut=entry.bit(offset + 14, 3),
+                communication_failed=entry.bit(offset + 14, 4),
+                serial_number_mismatch=entry.bit(offset + 14, 5),
+                last_status_read=optional_date_time(entry, offset + 24, None),
+                last_attempt=optional_date_time(entry, offset + 30, None),
+            )
+        )
+    return tuple(slots)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MBusReading:
+    """An entry of ET16, or of ET45: what an M-Bus meter answered, and when.
+
+    read_at is local, and None where the entry was never written. failed says that
+    the meter could not authenticate the answer, which then has no records. An
+    answer can consist of several telegrams.
+    """
+
+    read_at: datetime | None
+    failed: bool
+    telegrams: tuple[MBusTelegram, ...]
+
+
+def decode_mbus_reading(name: str, data: bytes) -> MBusReading:
+    """Decode a reading, as long as ET14 or ET45 says that it is.
+
+    name is that of the table. The last telegram may be cut off.
+    """
+    table = TableData(name, data)
+    read_at = optional_date_time(table, 0, None)
+    failed = table.bit(6, 5)
+    telegrams: list[MBusTelegram] = []
+    position = READING_HEADER_LENGTH
+    while position < len(data) and (length := table.uint(position)):
+        raw = data[position + 1 : position + 1 + length]
+        position += 1 + length
+        if telegrams and len(raw) < min(length, TELEGRAM_HEADER_LENGTH):
+            break
+        telegram = decode_telegram(
+            raw,
+            fixed=table.bit(6, 1),
+            big_endian=table.bit(6, 0),
+            decrypted=table.bit(6, 2),
+        )
+        if failed:
+            telegram = replace(telegram, records=(), unknown_records=())
+        telegrams.append(telegram)
+    return MBusReading(read_at=read_at, failed=failed, telegrams=tuple(telegrams))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecurringRead:
+    """An entry of ET45, or ET74, without its reading.
+
+    handle is that of the device in ET14; reading_length says how many bytes of
+    reading follow. delayed entries were made up for after a power outage.
+    """
+
+    handle: int
+    successful: bool
+    delayed: bool
+    reading_length: int
+
+
+def decode_recurring_read(name: str, data: bytes, start: int = 0) -> RecurringRead:
+    """Decode the first 8 bytes of an entry of ET45, which begins at start.
+
+    The length in the entry counts what follows it.
+    """
+    table = TableData(name, data, start=start)
+    return RecurringRead(
+        handle=table.uint(start + 4, 2),
+        successful=table.uint(start + 7) == _SUCCESS,
+        delayed=table.uint(start + 6) == _DELAYED,
+        reading_length=max(
+            0, table.uint(start, 2) + _LENGTH_FIELD - RECURRING_READ_HEADER_LENGTH
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MBusDevice:
+    """An M-Bus meter behind the meter.
+
+    slot counts from 1; handle is the meter's number for the device; up is whether
+    it answers. read_at is local. Where there is no reading, serial_number and
+    manufacturer are empty. encrypted says that the meter could not decrypt the
+    reading, failed that it could not authenticate it; neither has records then.
+    """
+
+    slot: int
+    handle: int
+    up: bool
+    serial_number: str
+    manufacturer: str
+    medium: str
+    version: int
+    read_at: datetime | None
+    encrypted: bool
+    failed: bool
+    power_low: bool
+    permanent_error: bool
+    temporary_error: bool
+    records: tuple[MBusRecord, ...]
+    unknown_records: tuple[bytes, ...]
+
+
+def mbus_device(status: MBusStatus, reading: MBusReading | None) -> MBusDevice:
+    """Return the device of a slot of ET14, with its newest reading."""
+    telegrams = () if reading is None else reading.telegrams
+    first = telegrams[0] if telegrams else None
+    return MBusDevice(
+        slot=status.slot,
+        handle=status.handle,
+        up=status.up,
+        serial_number="" if first is None else first.serial_number,
+        manufacturer="" if first is None else first.manufacturer,
+        medium=UNKNOWN_MEDIUM if first is None else first.medium,
+        version=0 if first is None else first.version,
+        read_at=None if reading is None else reading.read_at,
+        encrypted=any(telegram.encrypted for telegram in telegrams),
+        failed=reading is not None and reading.failed,
+        power_low=any(telegram.power_low for telegram in telegrams),
+        permanent_error=any(telegram.permanent_error for telegram in telegrams),
+        temporary_error=any(telegram.temporary_error for telegram in telegrams),
+        records=tuple(record for telegram in telegrams for record in telegram.records),
+        unknown_records=tuple(
+            raw for telegram in telegrams for raw in telegram.unknown_records
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataType:
+    """An M-Bus data type of ET57, as load profile channels refer to it.
+
+    number is the MDT, header_bytes the data record header that it stands for, and
+    header the same decoded (None where it is not whole). special entries are
+    preferred by the meter, for example temperature corrected volumes.
+    """
+
+    number: int
+    special: bool
+    header_bytes: bytes
+    header: RecordHeader | None
+
+
+def decode_data_types(
+    data: bytes, dimensions: DeviceDimensions
+) -> tuple[DataType, ...]:
+    """Decode the M-Bus entries of ET57, data_types_length bytes."""
+    table = TableData("ET57", data)
+    entries: list[tuple[int, bytes]] = []
+    for offset in range(0, dimensions.data_types_length, _DATA_TYPE_LENGTH):
+        flags, header = table.uint(offset), table.raw(offset + 1, 3)
+        if flags & 3 == _EXTENSION:
+            if not entries:
+                raise table.error(offset, _DATA_TYPE_LENGTH, "extends no entry")
+            first, begin = entries[-1]
+            entries[-1] = first, begin + header
+        else:
+            entries.append((flags, header))
+    return tuple(
+        _data_type(flags, header) for flags, header in entries if flags & 3 == _MBUS
+    )
+
+
+def _data_type(flags: int, header_bytes: bytes) -> DataType:
+    header = decode_record_header(header_bytes)
+    return DataType(
+        number=flags >> 2 & 0x1F,
+        special=bool(flags & 0x80),
+        header_bytes=header_bytes if header is None else header_bytes[: header.length],
+        header=header,
+    )

@@ -1,0 +1,339 @@
+"""Reading tables of a meter over a link that may fail in every way."""
+
+import asyncio
+import logging
+import secrets
+import time
+from typing import Final
+
+from ..errors import (
+    KeyRefusedError,
+    MeterError,
+    NoReplyError,
+    PortError,
+    RefusalError,
+    TlsError,
+    UnverifiedReplyError,
+)
+from ..port import Port
+from ..requests import (
+    FullRead,
+    PartialRead,
+    ReadRequest,
+    ResponseCode,
+    refusal,
+    response_data,
+)
+from ..statistics import LinkStatistics
+from ..trace import ExchangeRecord, Trace
+from .packet import invalid_sequence_number
+from .security import Envelope, Exchange, Security
+
+__all__ = ["LinkStatistics", "MepClient"]
+
+_LOGGER = logging.getLogger(__name__)
+
+_SEQUENCE_NUMBERS: Final = 1 << 32
+
+_CLOCK_PROBE = PartialRead(table=52, offset=0, count=6)
+"""The smallest harmless read: who may read anything may read the clock BT52."""
+
+_CORRUPTED_LIMIT = 4
+_RESYNC_LIMIT = 3
+_PROBES = 2
+"""How often each rung of the recovery ladder is tried for one request."""
+
+_REOPEN_AFTER_SILENCE = 10.0
+"""Seconds without a reply after which the port is opened anew."""
+
+_PARTIAL_READ_REFUSED = frozenset(
+    {
+        ResponseCode.UNRECOGNIZED,
+        ResponseCode.UNSUPPORTED,
+        ResponseCode.AUTHENTICATION_FAILURE,
+    }
+)
+
+
+class MepClient:
+    """Reads tables, and recovers from what goes wrong on the way.
+
+    One request is asked until it is answered or each rung of the ladder was tried:
+    the same bytes again after silence (the port does that), a new session where
+    there are sessions, the next sequence number after a reply that cannot be
+    verified, the meter's own number after "invalid sequence number", the clock after
+    "authentication failure" to learn whether the key still works, and a reopened
+    port. The mode of security never changes.
+    """
+
+    def __init__(
+        self,
+        port: Port,
+        security: Security,
+        statistics: LinkStatistics,
+        trace: Trace | None = None,
+    ) -> None:
+        """Join a port and a mode of security; nothing is sent yet.
+
+        sequence_jumps counts the numbers that the meter changed by itself: not those
+        it refused because a reply was lost.
+        """
+        self.statistics = statistics
+        self.trace = trace or Trace()
+        self.port = port
+        self._security = security
+        self.sequence_jumps = 0
+        self._sequence_number = secrets.randbelow(_SEQUENCE_NUMBERS)
+        self._believed_number = self._sequence_number
+        self._starts_anew = False
+        self._replied_at = asyncio.get_running_loop().time()
+
+    @property
+    def answering(self) -> bool:
+        """Whether the meter has answered since the port was opened."""
+        return self.port.answering
+
+    @property
+    def announces_changes(self) -> bool:
+        """Whether sequence_jumps tells when the meter may have changed its tables."""
+        return self._security.numbered
+
+    @property
+    def reply_capacity(self) -> int:
+        """Bytes of table data that fit one reply."""
+        return self._security.reply_capacity
+
+    async def close(self) -> None:
+        """End the session, if there is one, and close the port for good."""
+        await self.port.close(self._security.farewell())
+
+    def forget_session(self) -> None:
+        """Let the next request start anew.
+
+        It starts a new session, or carries a number out of the blue and so learns the
+        meter's own, which counts as a jump only if it is not the one believed before.
+        """
+        self._starts_anew = True
+
+    async def read(
+        self, table: int, offset: int, count: int, *, table_length: int | None = None
+    ) -> bytes:
+        """Return count bytes of a table, fewer where the table ends before.
+
+        What does not fit one reply is read in several. With table_length, the
+        length of the whole table, a meter that refuses partial reads is asked for
+        the full table, if that fits a reply. Raises MeterError.
+        """
+        capacity = self.reply_capacity
+        parts: list[bytes] = []
+        for start in range(offset, offset + count, capacity):
+            size = min(capacity, offset + count - start)
+            try:
+                part = await self.request(PartialRead(table, start, size))
+            except RefusalError as err:
+                if (
+                    err.code not in _PARTIAL_READ_REFUSED
+                    or table_length is None
+                    or table_length > capacity
+                ):
+                    raise
+                whole = await self.request(FullRead(table, table_length))
+                return whole[offset : offset + count]
+            parts.append(part)
+            if len(part) < size:
+                break
+        return b"".join(parts)
+
+    async def read_to_end(self, table: int, offset: int) -> bytes:
+        """Return the bytes of a table of unknown length from an offset on.
+
+        A read that goes beyond the end is refused by some meters and cut by others,
+        so the end is approached in ever smaller steps. Raises MeterError, and
+        RefusalError when not even one byte can be read.
+        """
+        data = bytearray()
+        size = self.reply_capacity
+        while size:
+            try:
+                part = await self.request(PartialRead(table, offset + len(data), size))
+            except RefusalError:
+                if size == 1 and not data:
+                    raise
+                size //= 2
+                continue
+            data += part
+            if len(part) < size:
+                break
+        return bytes(data)
+
+    async def request(self, request: ReadRequest) -> bytes:
+        """Return the table data that the meter answers to a request.
+
+        Raises RefusalError when the meter refuses it, and every other child of
+        MeterError when no verified reply could be had.
+        """
+        try:
+            data = response_data(request, await self._ask(request))
+        except MeterError as err:
+            self.statistics.last_error = str(err)
+            if isinstance(err, RefusalError):
+                self.trace.refuse(request.table, err.code)
+            raise
+        if isinstance(request, PartialRead):
+            self.trace.keep(request.table, request.offset, request.count, data)
+        else:
+            self.trace.keep(request.table, 0, request.length, data)
+        self._replied_at = asyncio.get_running_loop().time()
+        return data
+
+    async def _ask(self, request: ReadRequest) -> bytes:
+        """Climb the ladder until there is a verified response packet."""
+        packet = await self._ask_with_valid_number(request)
+        if packet[0] != ResponseCode.AUTHENTICATION_FAILURE:
+            return packet
+        self.statistics.authentication_failures += 1
+        await self._prove_key()
+        packet = await self._ask_with_valid_number(request)
+        if packet[0] == ResponseCode.AUTHENTICATION_FAILURE:
+            self.statistics.authentication_failures += 1
+            raise refusal(request, packet[0])
+        return packet
+
+    async def _prove_key(self) -> None:
+        """Read the clock, or raise KeyRefusedError.
+
+        One refusal proves little: a request that was damaged on its way is refused
+        in the same words.
+        """
+        for _ in range(_PROBES):
+            packet = await self._ask_with_valid_number(_CLOCK_PROBE)
+            if packet[0] != ResponseCode.AUTHENTICATION_FAILURE:
+                return
+            self.statistics.authentication_failures += 1
+        raise KeyRefusedError(
+            "The meter refuses the key: check it with the grid company's letter "
+            "(16 to 20 characters; capital letters matter)"
+        )
+
+    async def _ask_with_valid_number(self, request: ReadRequest) -> bytes:
+        """Return a response packet, any but "invalid sequence number"."""
+        packet = request.to_bytes()
+        for _ in range(_RESYNC_LIMIT):
+            reply = await self._ask_for_genuine_reply(packet)
+            if (number := invalid_sequence_number(reply)) is None:
+                return reply
+            # Whether the meter returns its present number or the next one differs
+            # between meters; the one after the returned is valid for both.
+            self.statistics.sequence_resyncs += 1
+            self.sequence_jumps += not _continues(self._believed_number, number)
+            self._sequence_number = self._believed_number = number
+        raise refusal(request, ResponseCode.INVALID_SEQUENCE)
+
+    async def _ask_for_genuine_reply(self, packet: bytes) -> bytes:
+        """Return the response packet of a reply that was verified."""
+        reopened = False
+        corrupted = 0
+        await self.port.open()
+        while True:
+            try:
+                return await self.port.converse(
+                    lambda exchange: self._exchange(exchange, packet)
+                )
+            except UnverifiedReplyError:
+                corrupted += 1
+                if corrupted == _CORRUPTED_LIMIT:
+                    raise
+            except NoReplyError:
+                silence = asyncio.get_running_loop().time() - self._replied_at
+                if reopened or silence < _REOPEN_AFTER_SILENCE:
+                    raise
+                reopened = True
+                self._replied_at += silence
+                await self._reopen()
+            except PortError:
+                if reopened:
+                    raise
+                reopened = True
+                await self._reopen()
+
+    async def _reopen(self) -> None:
+        """Open the port anew; what was agreed with the meter may be lost."""
+        self._security.forget()
+        await self.port.reopen()
+
+    async def _exchange(self, exchange: Exchange, packet: bytes) -> bytes:
+        """Return the packet of a genuine reply, in a new session where one is needed.
+
+        A session does not survive a request without a genuine reply. Where there are
+        sessions, the request is then asked in a new one, as often as the port would
+        repeat it where there are none.
+        """
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                return await self._attempt(exchange, packet)
+            except (NoReplyError, UnverifiedReplyError, TlsError) as err:
+                if self._security.established:
+                    raise
+                _LOGGER.debug("There is no session: %s", err)
+                if attempts < self.port.copies:
+                    continue
+                if isinstance(err, UnverifiedReplyError):
+                    raise TlsError(f"No secured session holds: {err}") from err
+                raise
+
+    async def _attempt(self, exchange: Exchange, packet: bytes) -> bytes:
+        """Return the packet of a genuine reply; whatever comes of it is kept."""
+        began, began_at = asyncio.get_running_loop().time(), time.time()
+        sent = self.statistics.requests
+        reply: bytes | None = None
+        error: str | None = None
+        try:
+            if self._starts_anew:
+                self._security.forget()
+            if not self._security.established:
+                await self._establish(exchange)
+            reply = await exchange(self._seal(packet))
+        except BaseException as err:
+            error = type(err).__name__
+            raise
+        finally:
+            self.trace.add(
+                ExchangeRecord(
+                    at=began_at,
+                    seconds=asyncio.get_running_loop().time() - began,
+                    sent=self.statistics.requests - sent,
+                    request=packet,
+                    reply=reply,
+                    error=error,
+                )
+            )
+        return reply
+
+    async def _establish(self, exchange: Exchange) -> None:
+        """Start a session, and count it."""
+        try:
+            await self._security.establish(exchange)
+        except KeyRefusedError:
+            self.statistics.authentication_failures += 1
+            raise
+        self.statistics.tls_handshakes += 1
+
+    def _seal(self, packet: bytes) -> Envelope:
+        """Wrap a packet with the next sequence number."""
+        self._sequence_number = (self._sequence_number + 1) % _SEQUENCE_NUMBERS
+        if self._starts_anew:
+            self._starts_anew = False
+            self._sequence_number = secrets.randbelow(_SEQUENCE_NUMBERS)
+        else:
+            self._believed_number = self._sequence_number
+        return self._security.seal(packet, self._sequence_number)
+
+
+def _continues(sent: int, returned: int) -> bool:
+    """Return whether a returned number says that the sent one had been accepted.
+
+    Meters return the last accepted number or the next one.
+    """
+    return (returned - sent) % _SEQUENCE_NUMBERS in (0, 1)

@@ -1,0 +1,82 @@
+"""Finding out whether a meter takes TLS, without anything being read.
+
+A handshake proves the key to both sides and reveals nothing of it, whoever listens.
+"""
+
+from contextlib import suppress
+import logging
+
+from ..errors import (
+    KeyRefusedError,
+    MeterError,
+    NoReplyError,
+    PortError,
+    TlsUnsupportedError,
+)
+from ..port import Port, Timing
+from ..statistics import LinkStatistics
+from .key import KeyKind
+from .security import Exchange
+from .security.tls import TlsSecurity
+
+_LOGGER = logging.getLogger(__name__)
+
+_ATTEMPTS = 3
+
+_HOPELESS = (PortError, NoReplyError, TlsUnsupportedError)
+"""After these, another attempt, or the other key, would end the same way."""
+
+
+async def probe_tls(
+    url: str, key: bytes, *, timing: Timing | None = None
+) -> KeyKind | None:
+    """Open a port and return as which of its keys the meter takes a key in TLS.
+
+    None says that no session could be made, for whatever reason.
+    """
+    port = Port(url, statistics=LinkStatistics(), timing=timing)
+    try:
+        return await probe_tls_on(port, key)
+    finally:
+        await port.close()
+
+
+async def probe_tls_on(port: Port, key: bytes) -> KeyKind | None:
+    """Do the same on a port that others use too, in turns of its own.
+
+    A session that was made is ended at once, so that the meter is asked in the
+    old mode as before.
+    """
+    try:
+        await port.open()
+        for kind in KeyKind:
+            if await _takes(port, TlsSecurity(key, kind)):
+                return kind
+    except _HOPELESS as err:
+        _LOGGER.debug("The meter takes no TLS: %s", err)
+    return None
+
+
+async def _takes(port: Port, security: TlsSecurity) -> bool:
+    """Return whether there is a session with a key; raises what is hopeless."""
+
+    async def talk(exchange: Exchange) -> None:
+        try:
+            await security.establish(exchange)
+        finally:
+            if farewell := security.farewell():
+                with suppress(MeterError):
+                    await exchange(farewell)
+
+    for _ in range(_ATTEMPTS):
+        try:
+            await port.converse(talk)
+        except _HOPELESS:
+            raise
+        except KeyRefusedError:
+            return False
+        except MeterError as err:
+            _LOGGER.debug("There is no TLS session: %s", err)
+        else:
+            return True
+    return False

@@ -1,0 +1,429 @@
+"""A meter: what it is, what it has, and its readings."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+import logging
+from typing import Self
+
+from .discovery import (
+    MeterIdentity,
+    read_identity,
+    read_interface_version,
+    read_register_map,
+)
+from .errors import MeterError, NoReplyError, PortError, RefusalError
+from .event_log import EventLogs, read_event_logs, read_events
+from .interface_definition import read_energy_limit
+from .load_profile.data_sets import LoadProfileSet, read_load_profile_sets
+from .load_profile.download import REQUEST_PERIOD, LoadProfileDownload
+from .mbus.reading import read_device_dimensions, read_mbus_devices
+from .mbus.tables import DeviceDimensions, MBusDevice
+from .mep.client import MepClient
+from .mep.key import KeyKind
+from .mep.security.modes import SecurityMode, make_security
+from .mep.tls_probe import probe_tls_on
+from .port import DEFAULT_BAUDRATE, Port, Timing
+from .registers import Register, RegisterMap, Value, locate_registers
+from .requests import ReadRequest
+from .slow_tables import SLOW_TABLES, Reader, SlowTable
+from .statistics import LinkStatistics
+from .table_contents import Plain, table_contents
+from .tables.clock import UTC_CLOCK_LENGTH, UtcClock, decode_utc_clock
+from .tables.events import MeterEvent
+from .tables.fields import TableData
+from .tables.identity import SYSTEM_LENGTH, SystemInformation, decode_system_information
+from .tables.layout import Span, spans
+from .tables.names import parse_table, table_name
+from .trace import Trace
+
+_LOGGER = logging.getLogger(__name__)
+
+_BT52 = parse_table("BT52")
+_ET04 = parse_table("ET04")
+
+_UNREADABLE = -1
+"""Stands for the interface version of a meter that does not tell it."""
+
+_PASSED_OVER = 100
+"""Unwanted bytes between two wanted registers that are read along: asking for the
+second one by itself would take longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Values of registers by key, in shown units, and what could not be read.
+
+    errors has the error of each table, by its name, whose registers are missing
+    from values.
+    """
+
+    values: Mapping[str, Value]
+    errors: Mapping[str, MeterError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResyncResult:
+    """What a resynchronisation found.
+
+    meter_time is the meter's clock, aware and in UTC. attempts is the number of
+    requests that it took, repetitions included. sequence_number_changed says
+    whether the meter's sequence number was another than the one believed.
+    """
+
+    meter_time: datetime
+    attempts: int
+    sequence_number_changed: bool
+
+
+class Meter:
+    """A meter behind a port, identified, with its registers located.
+
+    Made by Meter.open. Its link heals by itself on the next read.
+    """
+
+    def __init__(
+        self, client: MepClient, identity: MeterIdentity, register_map: RegisterMap
+    ) -> None:
+        """Take what Meter.open has read."""
+        self.identity = identity
+        self._client = client
+        self._has_read = False
+        self._interface_version: int | None = None
+        self._readers: dict[str, Reader | None] = {}
+        self._event_logs: EventLogs | None = None
+        self._device_dimensions: DeviceDimensions | None = None
+        self._locate(register_map)
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        key: bytes,
+        *,
+        baudrate: int = DEFAULT_BAUDRATE,
+        timing: Timing | None = None,
+        security: SecurityMode = SecurityMode.DIGEST,
+        key_kind: KeyKind = KeyKind.BASIC,
+        trace: Trace | None = None,
+    ) -> Self:
+        """Open a port and read what is needed to understand the meter behind it.
+
+        url is a device path or a serialx URL, key the 16 bytes of the MEP key, and
+        timing another than the usual time limits. security is the one mode that will
+        be used; TLS needs to be told which key it is. trace is where to keep what goes
+        over the link lately, if the meter's own would not do.
+        Raises PortError when the port does not open, NoReplyError when
+        nothing answers, KeyRefusedError when the meter refuses the key,
+        TlsUnsupportedError when it begins no TLS session, and every other
+        child of MeterError.
+        """
+        statistics = LinkStatistics()
+        port = Port(url, statistics=statistics, baudrate=baudrate, timing=timing)
+        client = MepClient(
+            port, make_security(security, key, key_kind), statistics, trace
+        )
+        client.trace.forget_tables()
+        try:
+            identity = await read_identity(client)
+            register_map = await read_register_map(client, identity)
+        except BaseException as err:
+            if isinstance(err, MeterError):
+                err.had_session = statistics.tls_handshakes > 0
+            await client.close()
+            raise
+        return cls(client, identity, register_map)
+
+    async def close(self) -> None:
+        """Close the port for good; never raises."""
+        await self._client.close()
+
+    @property
+    def statistics(self) -> LinkStatistics:
+        """The counters of the link."""
+        return self._client.statistics
+
+    @property
+    def trace(self) -> Trace:
+        """What went over the link lately."""
+        return self._client.trace
+
+    @property
+    def register_map(self) -> RegisterMap:
+        """The dimensions and selections of the register tables."""
+        return self._register_map
+
+    @property
+    def registers(self) -> Mapping[str, Register]:
+        """The registers that this meter reports, by key."""
+        return self._registers
+
+    async def read(self, keys: Collection[str] | None = None) -> Readings:
+        """Read registers, all or those with the given keys, in the fewest requests.
+
+        Keys that the meter does not have are left out. A table that cannot be read
+        does not keep the others from being read: its error is in the answer.
+        Raises the error when nothing at all could be read.
+        """
+        if self._should_check_layout:
+            await self._check_layout()
+        # Where the number jumps meanwhile, registers may have been looked for in their
+        # old places: whatever came of that, values or a refusal, does not count.
+        try:
+            readings = await self._read(keys)
+        except RefusalError:
+            if not (self._has_jumped and await self._check_layout()):
+                raise
+            return await self._read(keys)
+        if self._has_jumped and await self._check_layout():
+            return await self._read(keys)
+        return readings
+
+    async def _read(self, keys: Collection[str] | None) -> Readings:
+        """Read registers where they are believed to be."""
+        chosen = self._registers.keys() if keys is None else keys
+        wanted = [self._registers[key] for key in chosen if key in self._registers]
+        stored = self._stored(wanted)
+        values: dict[str, Value] = {}
+        errors: dict[str, MeterError] = {}
+        for table in sorted({register.table for register in stored}):
+            try:
+                values |= await self._read_registers(
+                    table, [register for register in stored if register.table == table]
+                )
+            except MeterError as err:
+                errors[table_name(table)] = err
+                if isinstance(err, PortError) or (
+                    isinstance(err, NoReplyError) and not self._client.answering
+                ):
+                    break
+        if errors and not values:
+            raise next(iter(errors.values()))
+        self._has_read = True
+        return Readings(dict(_with_differences(wanted, values)), errors)
+
+    @property
+    def slow_tables(self) -> Mapping[str, SlowTable]:
+        """What can be read beside the registers, at a slower pace."""
+        return SLOW_TABLES
+
+    async def read_slow_table(self, name: str) -> Mapping[str, Value] | None:
+        """Return the values of a slow table by key, None where the meter lacks it.
+
+        What has not happened yet has no value.
+
+        Raises MeterError, and RefusalError when the meter refuses a table.
+        """
+        if name not in self._readers:
+            self._readers[name] = await SLOW_TABLES[name].prepare(
+                self._client, self.identity
+            )
+        reader = self._readers[name]
+        return None if reader is None else await reader()
+
+    async def read_events(
+        self, after: int | None = None, count: int | None = None
+    ) -> tuple[MeterEvent, ...]:
+        """Return events of the meter's event logs, newest last.
+
+        Only those after a sequence number, and of these the newest count. Raises
+        MeterError, and RefusalError where the meter has no event log.
+        """
+        if self._event_logs is None:
+            self._event_logs = await read_event_logs(self._client, self.identity)
+        return await read_events(self._client, self._event_logs, after, count)
+
+    async def read_mbus_devices(self) -> tuple[MBusDevice, ...]:
+        """Return the M-Bus meters behind the meter, with their newest readings.
+
+        Raises MeterError, and RefusalError where the meter knows no M-Bus.
+        """
+        if self._device_dimensions is None:
+            self._device_dimensions = await read_device_dimensions(self._client)
+        return await read_mbus_devices(self._client, self._device_dimensions)
+
+    async def read_energy_limit(self) -> float | None:
+        """Return the kWh (kvarh, kVAh) at which energy registers start again at 0.
+
+        None where the meter does not say. Raises MeterError.
+        """
+        return await read_energy_limit(self._client, self._register_map)
+
+    async def read_load_profile_sets(self) -> tuple[LoadProfileSet, ...]:
+        """Return the data sets of the load profile that the meter uses.
+
+        Raises MeterError, and RefusalError where the meter has no load profile.
+        """
+        return await read_load_profile_sets(self._client, self._register_map)
+
+    def load_profile(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        data_set: int | None = None,
+        period: float = REQUEST_PERIOD,
+    ) -> LoadProfileDownload:
+        """Return a download of recorded intervals, an asynchronous iterator.
+
+        It brings batches, newest first, of the intervals that end after start and
+        not after end (aware; None: no limit), from the data set with that number or
+        from the one that tells most about energy. period is the seconds that a
+        request of the link shall take on average, polls included. Each part is a
+        request of its own, so that a poll waits for one message at most.
+        Raises ValueError for naive times; iterating raises MeterError, and going on
+        after that continues where it stopped.
+        """
+        return LoadProfileDownload(
+            self._client,
+            self.identity,
+            self._register_map,
+            start=start,
+            end=end,
+            data_set=data_set,
+            period=period,
+        )
+
+    async def read_clock(self) -> UtcClock:
+        """Read the meter's clock, BT52. Raises MeterError."""
+        return decode_utc_clock(await self._client.read(_BT52, 0, UTC_CLOCK_LENGTH))
+
+    async def read_system_information(self) -> SystemInformation:
+        """Read what ET04 says about the meter. Raises MeterError."""
+        return decode_system_information(
+            await self._client.read(_ET04, 0, SYSTEM_LENGTH)
+        )
+
+    async def read_table(
+        self, table: int, offset: int = 0, count: int | None = None
+    ) -> bytes:
+        """Return bytes of any table as they are, fewer where it ends before.
+
+        Without a count, all up to the end of the table. Raises MeterError.
+        """
+        if count is not None:
+            return await self._client.read(table, offset, count)
+        return await self._client.read_to_end(table, offset)
+
+    def table_contents(self, table: int, offset: int, data: bytes) -> Plain:
+        """Return what bytes of a table mean as plain values, None if nobody knows."""
+        return table_contents(table, offset, data, self._register_map, self._registers)
+
+    async def request(self, request: ReadRequest) -> bytes:
+        """Return the table data that answers any read request. Raises MeterError."""
+        return await self._client.request(request)
+
+    async def resync(self) -> ResyncResult:
+        """Drop what is believed about the session and start it anew with BT52.
+
+        The request carries a number out of the blue, so that the meter tells its
+        own. Raises MeterError.
+        """
+        requests, jumps = self.statistics.requests, self._client.sequence_jumps
+        self._client.forget_session()
+        clock = await self.read_clock()
+        return ResyncResult(
+            meter_time=clock.time,
+            attempts=self.statistics.requests - requests,
+            sequence_number_changed=self._client.sequence_jumps != jumps,
+        )
+
+    async def probe_tls(self, key: bytes) -> KeyKind | None:
+        """Return as which of its keys the meter takes a key in TLS, None for no TLS.
+
+        The mode of security stays the one that the meter was opened in.
+        """
+        return await probe_tls_on(self._client.port, key)
+
+    def _locate(self, register_map: RegisterMap) -> None:
+        """Take dimensions and selections as the present ones."""
+        self._register_map = register_map
+        self._registers = locate_registers(register_map)
+        self._readers.clear()
+        self._event_logs = None
+        self._device_dimensions = None
+        self._jumps = self._client.sequence_jumps
+
+    @property
+    def _has_jumped(self) -> bool:
+        """Whether the meter has changed its sequence number by itself."""
+        return self._client.sequence_jumps != self._jumps
+
+    @property
+    def _should_check_layout(self) -> bool:
+        """Whether the interface version must be read before registers are.
+
+        The version to compare with is read after the first readings, which it would
+        only delay; where there are no sequence numbers, it is read every time.
+        """
+        if self._has_jumped or not self._client.announces_changes:
+            return True
+        return self._interface_version is None and self._has_read
+
+    async def _check_layout(self) -> bool:
+        """Learn the layout of the tables again if it may be another; tell if it was.
+
+        A meter that raises its interface version (ET04.116) also makes its sequence
+        number jump. Where the version cannot be read, a jump is reason enough.
+        Raises MeterError.
+        """
+        jumps, known = self._client.sequence_jumps, self._interface_version
+        try:
+            version = await read_interface_version(self._client)
+        except (RefusalError, NoReplyError) as err:
+            _LOGGER.debug("The interface version cannot be read: %s", err)
+            version = _UNREADABLE
+        # A jump that answers this very read counts; it is looked into once more later.
+        jumped = self._has_jumped
+        changed = version != known and (known is not None or jumped)
+        if changed or (jumped and version == _UNREADABLE):
+            _LOGGER.debug("Learning the layout of the meter's tables again")
+            self.trace.forget_tables()
+            self.identity = await read_identity(self._client)
+            self._locate(await read_register_map(self._client, self.identity))
+            changed = True
+        self._interface_version = version
+        self._jumps = jumps
+        return changed
+
+    def _stored(self, wanted: Iterable[Register]) -> list[Register]:
+        """Return the registers in tables that are needed to show others."""
+        keys = dict.fromkeys(
+            key for register in wanted for key in register.operands or (register.key,)
+        )
+        return [self._registers[key] for key in keys]
+
+    async def _read_registers(
+        self, table: int, registers: list[Register]
+    ) -> dict[str, Value]:
+        """Read registers of one table and return their values by key."""
+        wanted = [Span(register.offset, register.length) for register in registers]
+        values: dict[str, Value] = {}
+        for span in spans(wanted, self._client.reply_capacity, _PASSED_OVER):
+            data = await self._client.read(
+                table,
+                span.offset,
+                span.length,
+                table_length=self._register_map.length(table),
+            )
+            part = TableData(table_name(table), data, span.offset)
+            for register in registers:
+                if span.offset <= register.offset < span.end:
+                    value = register.value(part)
+                    if value is not None:
+                        values[register.key] = value
+        return values
+
+
+def _with_differences(
+    wanted: Iterable[Register], stored: Mapping[str, Value]
+) -> Iterator[tuple[str, Value]]:
+    """Return key and value of the wanted registers that are known."""
+    for register in wanted:
+        if register.operands is None:
+            if register.key in stored:
+                yield register.key, stored[register.key]
+            continue
+        first, second = (stored.get(key) for key in register.operands)
+        if isinstance(first, int) and isinstance(second, int):
+            yield register.key, first - second

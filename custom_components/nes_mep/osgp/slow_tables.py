@@ -1,0 +1,200 @@
+"""What is read from a meter at a slower pace than its registers.
+
+A slow table is read by itself: it has its own period and fails by itself. Its values
+are flat, by the keys under which they are shown.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from .discovery import MeterIdentity, read_log_dimensions
+from .errors import RefusalError
+from .mep.client import MepClient
+from .registers import Value
+from .tables.clock import (
+    LOCAL_CLOCK_LENGTH,
+    UTC_CLOCK_LENGTH,
+    decode_local_clock,
+    decode_utc_clock,
+)
+from .tables.logs import LogDimensions, LogKind, decode_log_header
+from .tables.names import parse_table
+from .tables.outages import (
+    OUTAGE_RECORD_LENGTH,
+    OUTAGE_RECORDS_OFFSET,
+    Outage,
+    decode_outage_log,
+    decode_outage_records,
+    outage_log_length,
+)
+from .tables.power_quality import (
+    decode_power_quality,
+    power_quality_length,
+    power_quality_offset,
+    power_quality_values,
+)
+from .tables.status import (
+    DISCONNECT_OFFSET,
+    HARDWARE_LENGTH,
+    MODE_STATUS_FIXED_LENGTH,
+    decode_alarms,
+    decode_disconnect_state,
+    decode_hardware,
+)
+
+_BT00 = parse_table("BT00")
+_BT03 = parse_table("BT03")
+_BT52 = parse_table("BT52")
+_BT55 = parse_table("BT55")
+_ET04 = parse_table("ET04")
+_ET09 = parse_table("ET09")
+_ET23 = parse_table("ET23")
+_ET29 = parse_table("ET29")
+_ET81 = parse_table("ET81")
+
+_MANUFACTURER_STATUS_LENGTH_OFFSET = 17
+
+_OUTAGE_RECORDS_COUNT_OFFSET = 53
+_MISSING_PHASES_OFFSET = 62
+_OUTAGE_LOG = "ET81"
+_OUTAGE_LOG_SINCE = (3, 70, 0)
+
+_MINUTE = 60.0
+_QUARTER_HOUR = 900.0
+"""Logs are in non-volatile memory, from which reading should be seldom."""
+
+type Reader = Callable[[], Awaitable[Mapping[str, Value]]]
+"""Reads the values of a slow table; raises MeterError."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlowTable:
+    """A table, or a part of one, that is read at a pace of its own.
+
+    period is how many seconds should lie between two reads. prepare asks the meter
+    once what is needed to read it, and returns the reader, or None where
+    the meter does not have it; it raises MeterError.
+    """
+
+    name: str
+    period: float
+    prepare: Callable[[MepClient, MeterIdentity], Awaitable[Reader | None]]
+
+
+async def _prepare_clock(client: MepClient, _identity: MeterIdentity) -> Reader:
+    async def read() -> Mapping[str, Value]:
+        clock = decode_utc_clock(await client.read(_BT52, 0, UTC_CLOCK_LENGTH))
+        return {"clock_drift": (clock.time - datetime.now(UTC)).total_seconds()}
+
+    return read
+
+
+async def _prepare_tariff(client: MepClient, _identity: MeterIdentity) -> Reader:
+    async def read() -> Mapping[str, Value]:
+        clock = decode_local_clock(await client.read(_BT55, 0, LOCAL_CLOCK_LENGTH))
+        return {
+            "active_tariff": clock.tier + 1,
+            "season": clock.season + 1,
+            "daylight_saving": clock.daylight_saving,
+            "tariff_control": clock.tariff_control,
+        }
+
+    return read
+
+
+async def _prepare_alarms(client: MepClient, _identity: MeterIdentity) -> Reader:
+    further = await client.read(_BT00, _MANUFACTURER_STATUS_LENGTH_OFFSET, 1)
+    length = MODE_STATUS_FIXED_LENGTH + int.from_bytes(further)
+
+    async def read() -> Mapping[str, Value]:
+        alarms = decode_alarms(await client.read(_BT03, 0, length))
+        return {f"alarm_{name}": raised for name, raised in alarms.items()}
+
+    return read
+
+
+async def _prepare_disconnect(
+    client: MepClient, _identity: MeterIdentity
+) -> Reader | None:
+    hardware = decode_hardware(await client.read(_ET29, 0, HARDWARE_LENGTH))
+    if not hardware.has_disconnect:
+        return None
+
+    async def read() -> Mapping[str, Value]:
+        state = await client.read(_ET23, DISCONNECT_OFFSET, 1)
+        return {"disconnect_state": decode_disconnect_state(state)}
+
+    return read
+
+
+async def _prepare_outages(client: MepClient, identity: MeterIdentity) -> Reader:
+    """Prefer the outage log, which is newer and longer, to the records of ET09."""
+    log: LogDimensions | None = None
+    if identity.firmware_version >= _OUTAGE_LOG_SINCE:
+        with suppress(RefusalError):
+            log = (await read_log_dimensions(client)).get(_OUTAGE_LOG)
+    if log is not None and log.entries:
+        return partial(_read_outage_log, client, log)
+    return partial(_read_outage_record, client)
+
+
+async def _read_outage_log(
+    client: MepClient, log: LogDimensions
+) -> Mapping[str, Value]:
+    data = await client.read(_ET81, 0, outage_log_length(log))
+    header = decode_log_header(_OUTAGE_LOG, LogKind.SMALL, data)
+    return _last_outage(decode_outage_log(data, header, log))
+
+
+async def _read_outage_record(client: MepClient) -> Mapping[str, Value]:
+    """Read the first outage record of ET09, which is the newest."""
+    data = await client.read(_ET09, OUTAGE_RECORDS_OFFSET, OUTAGE_RECORD_LENGTH)
+    return _last_outage(decode_outage_records(data, 1, OUTAGE_RECORDS_OFFSET))
+
+
+def _last_outage(outages: tuple[Outage, ...]) -> Mapping[str, Value]:
+    if not outages:
+        return {}
+    last = outages[-1]
+    values: dict[str, Value] = {
+        "last_outage_start": last.start,
+        "last_outage_end": last.end,
+    }
+    if last.duration is not None:
+        values["last_outage_duration"] = last.duration
+    return values
+
+
+async def _prepare_power_quality(client: MepClient, identity: MeterIdentity) -> Reader:
+    records = int.from_bytes(await client.read(_ET04, _OUTAGE_RECORDS_COUNT_OFFSET, 1))
+    missing = int.from_bytes(await client.read(_ET04, _MISSING_PHASES_OFFSET, 1))
+    phases = tuple(phase for phase in (1, 2, 3) if not missing >> phase - 1 & 1)
+    firmware = identity.firmware_version
+    # Whether 3.00 has the fields of 2.12, the guide leaves open.
+    length = power_quality_length(
+        firmware if firmware[:2] != (3, 0) else (2, 0, 0), records
+    )
+    offset = power_quality_offset(records)
+
+    async def read() -> Mapping[str, Value]:
+        data = await client.read(_ET09, offset, length - offset)
+        quality = decode_power_quality(data, records, offset)
+        return power_quality_values(quality, phases)
+
+    return read
+
+
+SLOW_TABLES: Mapping[str, SlowTable] = {
+    table.name: table
+    for table in (
+        SlowTable("clock", _MINUTE, _prepare_clock),
+        SlowTable("tariff", _MINUTE, _prepare_tariff),
+        SlowTable("alarms", _MINUTE, _prepare_alarms),
+        SlowTable("disconnect", _MINUTE, _prepare_disconnect),
+        SlowTable("outages", _QUARTER_HOUR, _prepare_outages),
+        SlowTable("power_quality", _QUARTER_HOUR, _prepare_power_quality),
+    )
+}

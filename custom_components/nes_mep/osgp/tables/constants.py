@@ -1,0 +1,74 @@
+"""Transformer ratios and the unit of energy registers: BT15 and ET55."""
+
+from dataclasses import dataclass
+
+from .fields import TableData
+
+CONSTANTS_LENGTH = 17
+_ENERGY_UNITS = (1, 10, 100)
+_DIRECT = (0, 1)
+"""Ratios, not set and set, of a meter without transformers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """BT15: the ratios of current and voltage transformers.
+
+    applied says whether the meter applies them to its data. The guide states no
+    scale, so they are whole numbers.
+    """
+
+    applied: bool
+    current_ratio: int
+    voltage_ratio: int
+
+    @property
+    def ratios(self) -> tuple[int, int]:
+        """The ratios of current and voltage that values must be multiplied with."""
+        if not self.applied:
+            return 1, 1
+        return max(1, self.current_ratio), max(1, self.voltage_ratio)
+
+    @property
+    def has_transformers(self) -> bool:
+        """Whether the meter is connected through transformers."""
+        return (
+            self.applied
+            or self.current_ratio not in _DIRECT
+            or self.voltage_ratio not in _DIRECT
+        )
+
+
+NO_TRANSFORMERS = Constants(applied=False, current_ratio=1, voltage_ratio=1)
+
+
+def decode_constants(data: bytes) -> Constants:
+    """Decode BT15, 17 bytes."""
+    table = TableData("BT15", data)
+    return Constants(
+        applied=table.bit(8, 0),
+        current_ratio=table.int32(9),
+        voltage_ratio=table.int32(13),
+    )
+
+
+def energy_unit_offset(firmware_major: int, maximum_tiers: int) -> int:
+    """Return the offset of the energy register unit in ET55.
+
+    It lies behind the thresholds of the step tariff, one less than the tiers that
+    the meter can have (BT20.7); 4.x meters have one byte more before them.
+    """
+    thresholds = 147 if firmware_major >= 4 else 146
+    return thresholds + 4 * (maximum_tiers - 1) + 39
+
+
+def decode_energy_unit(data: bytes, offset: int) -> int:
+    """Decode the energy register unit, in Wh: one byte of ET55 at the offset.
+
+    Raises DecodeError for other units than 1, 10 and 100.
+    """
+    table = TableData("ET55", data, start=offset)
+    unit = table.uint(offset)
+    if unit not in _ENERGY_UNITS:
+        raise table.error(offset, 1, f"{unit} is no energy register unit")
+    return unit

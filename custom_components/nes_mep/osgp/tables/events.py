@@ -1,0 +1,122 @@
+"""The event logs: BT71, BT74 and ET79."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from .fields import TableData, optional_date_time
+from .logs import LogHeader
+
+EVENT_LOG_DIMENSIONS_LENGTH = 7
+PRIMARY_EVENT_LOG = "BT74"
+ALTERNATE_EVENT_LOG = "ET79"
+
+_FIXED_ENTRY_LENGTH = 12
+_LOW_NUMBER = 0xFFFF
+_USERS = {0xFFFF: "none", 0xFFFE: "power_line", 0xFFFD: "mep"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventLogDimensions:
+    """BT71: argument_length in bytes, and the entries that BT74 can hold.
+
+    ET79 has entries of the same form; how many it can hold is in ET54.80.
+    """
+
+    argument_length: int
+    entries: int
+
+    @property
+    def entry_length(self) -> int:
+        """Length of an entry in bytes."""
+        return _FIXED_ENTRY_LENGTH + self.argument_length
+
+
+def decode_event_log_dimensions(data: bytes) -> EventLogDimensions:
+    """Decode BT71, 7 bytes."""
+    table = TableData("BT71", data)
+    return EventLogDimensions(argument_length=table.uint(3), entries=table.uint(5, 2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterEvent:
+    """An entry of an event log.
+
+    time is in UTC, and None where the meter had no time. user is who was at work
+    in the meter: "none", "power_line", "mep", or the number of a user of the
+    optical port. log is the name of the table. event_id and argument are explained
+    in the manual of the meter.
+    """
+
+    sequence_number: int
+    time: datetime | None
+    event_id: int
+    user: str
+    argument: bytes
+    log: str
+
+
+def entries_after(header: LogHeader, after: int) -> int:
+    """Return how many entries have to be read for those after a sequence number.
+
+    Entries before them can be among these, as both logs share their numbers. The
+    answer is 0 where the log has nothing newer; a meter before 3.70 counts from
+    the start again when its log is cleared.
+    """
+    return max(0, min(header.valid_entries, header.last_sequence_number - after))
+
+
+def decode_events(
+    header: LogHeader, data: bytes, dimensions: EventLogDimensions
+) -> tuple[MeterEvent, ...]:
+    """Decode entries of an event log: the bytes of entry_spans(), newest last.
+
+    Entries keep the low half of their sequence number only; the rest follows from
+    the header, counted back from the newest entry.
+    """
+    length = dimensions.entry_length
+    table = TableData(header.name, data)
+    if len(data) % length:
+        raise table.error(0, len(data), f"no whole entries of {length} bytes")
+    newer = header.last_sequence_number
+    events: list[MeterEvent] = []
+    for offset in reversed(range(0, len(data), length)):
+        newer -= (newer - table.uint(offset + 6, 2)) & _LOW_NUMBER
+        if newer < 0:
+            raise table.error(offset + 6, 2, "newer than the header says")
+        user = table.uint(offset + 8, 2)
+        events.append(
+            MeterEvent(
+                sequence_number=newer,
+                time=optional_date_time(table, offset, UTC),
+                event_id=table.uint(offset + 10, 2) & 0xFFF,
+                user=_USERS.get(user, str(user)),
+                argument=table.raw(
+                    offset + _FIXED_ENTRY_LENGTH, dimensions.argument_length
+                ),
+                log=header.name,
+            )
+        )
+    return tuple(reversed(events))
+
+
+def merge_events(
+    logs: Iterable[Iterable[MeterEvent]],
+    after: int | None = None,
+    count: int | None = None,
+) -> tuple[MeterEvent, ...]:
+    """Merge the events of the logs by sequence number, newest last.
+
+    Only those after a sequence number are returned, and of these the newest count.
+    An event that was entered in both logs appears once for each.
+    """
+    events = sorted(
+        (
+            event
+            for log in logs
+            for event in log
+            if after is None or event.sequence_number > after
+        ),
+        key=lambda event: (event.sequence_number, event.log),
+    )
+    return tuple(events if count is None else events[max(0, len(events) - count) :])

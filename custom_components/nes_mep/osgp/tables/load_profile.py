@@ -1,0 +1,213 @@
+"""What the load profile records: BT61, BT62, BT63, ET21 and ET66.
+
+A meter has one data set, or four of which some are not used. Each records its
+channels at its own interval.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from .fields import TableData
+
+DIMENSIONS_LENGTH = 31
+SINGLE_DIMENSIONS_LENGTH = 13
+"""Lengths of BT61 with four data sets and with one."""
+
+DATA_SET_STATUS_LENGTH = 13
+"""Length of the part of BT63 that belongs to one data set."""
+
+CONFIGURATION_LENGTH = 94
+"""How much of the part of ET21 that belongs to one data set is decoded."""
+
+_DATA_SETS_OFFSET = 7
+_DATA_SET_LENGTH = 6
+_CONFIGURATION_SPACINGS = (((3, 60), 131), ((3, 50), 111), ((0, 0), 107))
+"""By the firmware since when: the length of a data set's whole part of ET21."""
+_MODULE_SPACING = 131
+_FIRST_METER_MAJOR = 2
+
+_MINUTES = range(1, 61)
+_HOURS = range(61, 85)
+_INT32 = 32
+_MAPPED_SOURCES = range(112, 164)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSetDimensions:
+    """The part of BT61 that belongs to one data set.
+
+    interval is None where the data set is not used. end_readings says whether blocks
+    hold readings of their own, and scaled whether values are multiplied and divided
+    before they are recorded; both are off in all known meters.
+    """
+
+    blocks: int
+    intervals: int
+    channels: int
+    interval: timedelta | None
+    end_readings: bool = False
+    scaled: bool = False
+
+    @property
+    def used(self) -> bool:
+        """Whether the data set can hold anything."""
+        return bool(self.blocks and self.intervals and self.channels and self.interval)
+
+    @property
+    def control_length(self) -> int:
+        """Length of the data set's part of BT62."""
+        return 3 * self.channels + 1 + 4 * self.channels * self.scaled
+
+
+def interval_length(code: int) -> timedelta | None:
+    """Return the interval that a number in BT61 or ET21 means, None for no interval.
+
+    1 to 60 are minutes and 84 is a day; so 61 to 84 are taken for 1 to 24 hours.
+    """
+    if code in _MINUTES:
+        return timedelta(minutes=code)
+    if code in _HOURS:
+        return timedelta(hours=code - _HOURS.start + 1)
+    return None
+
+
+def decode_load_profile_dimensions(data: bytes) -> tuple[DataSetDimensions, ...]:
+    """Decode BT61: 31 bytes with four data sets, 13 with one."""
+    table = TableData("BT61", data)
+    flags = table.uint(4, 2)
+    sets = max(1, (len(data) - _DATA_SETS_OFFSET) // _DATA_SET_LENGTH)
+    offsets = (_DATA_SETS_OFFSET + _DATA_SET_LENGTH * index for index in range(sets))
+    return tuple(
+        DataSetDimensions(
+            blocks=table.uint(offset, 2),
+            intervals=table.uint(offset + 2, 2),
+            channels=table.uint(offset + 4),
+            interval=interval_length(table.uint(offset + 5)),
+            end_readings=bool(flags >> 4 & 1),
+            scaled=bool(flags >> 6 + index & 1),
+        )
+        for index, offset in enumerate(offsets)
+    )
+
+
+def decode_load_profile_sources(
+    data: bytes, dimensions: tuple[DataSetDimensions, ...]
+) -> tuple[tuple[int, ...], ...]:
+    """Decode BT62: the source ids of the channels of each data set.
+
+    Raises DecodeError for recorded values that are no plain INT32.
+    """
+    table = TableData("BT62", data)
+    sources: list[tuple[int, ...]] = []
+    offset = 0
+    for each in dimensions:
+        end = offset + 3 * each.channels
+        form = table.uint(end)
+        if each.used and (form != _INT32 or each.scaled):
+            raise table.error(end, 1, f"values of format {form} are not understood")
+        sources.append(tuple(table.raw(offset, 3 * each.channels)[1::3]))
+        offset += each.control_length
+    return tuple(sources)
+
+
+def mapping_length(sources: tuple[int, ...]) -> int:
+    """Return how many bytes of ET66 are needed to understand source ids."""
+    mapped = [source for source in sources if source in _MAPPED_SOURCES]
+    return 2 * (max(mapped) - _MAPPED_SOURCES.start + 1) if mapped else 0
+
+
+def decode_source_mapping(data: bytes) -> dict[int, int]:
+    """Decode ET66, or its beginning: the extended ids of mapped source ids."""
+    table = TableData("ET66", data)
+    return {
+        source: table.uint(2 * index, 2)
+        for index, source in enumerate(_MAPPED_SOURCES[: len(data) // 2])
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSetStatus:
+    """The part of BT63 that belongs to one data set.
+
+    Blocks are a circular queue: last_block is the index of the newest, and
+    sequence_number its number, which rises by one with each new block.
+    valid_intervals is how many intervals the newest block has.
+    """
+
+    active: bool
+    overflow: bool
+    valid_blocks: int
+    last_block: int
+    sequence_number: int
+    valid_intervals: int
+
+
+def decode_data_set_status(data: bytes, data_set: int) -> DataSetStatus:
+    """Decode the part of BT63 of a data set, counted from 0: 13 bytes."""
+    offset = DATA_SET_STATUS_LENGTH * data_set
+    table = TableData("BT63", data, offset)
+    return DataSetStatus(
+        active=table.bit(offset, 5),
+        overflow=table.bit(offset, 1),
+        valid_blocks=table.uint(offset + 1, 2),
+        last_block=table.uint(offset + 3, 2),
+        sequence_number=table.uint(offset + 5, 4),
+        valid_intervals=table.uint(offset + 11, 2),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSetConfiguration:
+    """The part of ET21 that belongs to one data set: how its blocks are laid out.
+
+    Offsets and sizes are bytes: of the simple status and of interval 0 from the
+    start of a block, of channel 0 from the start of an interval. configuration_id
+    is another after each change of the configuration.
+    """
+
+    block_size: int
+    valid_blocks: int
+    valid_intervals: int
+    last_block: int
+    last_interval: int
+    status_offset: int
+    status_size: int
+    intervals_offset: int
+    interval_size: int
+    channels_offset: int
+    channels: int
+    interval: timedelta | None
+    configuration_id: int
+
+
+def configuration_offset(data_set: int, firmware: tuple[int, int, int]) -> int:
+    """Return where the part of ET21 of a data set, counted from 0, begins.
+
+    The guide does not state the length of a part: this is the sum of its fields.
+    """
+    spacing = _MODULE_SPACING
+    if firmware[0] >= _FIRST_METER_MAJOR:
+        spacing = next(
+            length for since, length in _CONFIGURATION_SPACINGS if firmware >= since
+        )
+    return data_set * spacing
+
+
+def decode_data_set_configuration(data: bytes, offset: int) -> DataSetConfiguration:
+    """Decode the part of ET21 of a data set, which begins at offset: 94 bytes."""
+    table = TableData("ET21", data, offset)
+    return DataSetConfiguration(
+        block_size=table.uint(offset + 8, 4),
+        valid_blocks=table.uint(offset + 14, 2),
+        valid_intervals=table.uint(offset + 16, 2),
+        last_block=table.uint(offset + 18, 2),
+        last_interval=table.uint(offset + 20, 2),
+        status_offset=table.uint(offset + 22),
+        status_size=table.uint(offset + 23),
+        intervals_offset=table.uint(offset + 24),
+        interval_size=table.uint(offset + 25),
+        channels_offset=table.uint(offset + 26),
+        channels=table.uint(offset + 28),
+        interval=interval_length(table.uint(offset + 29)),
+        configuration_id=table.uint(offset + 78, 4),
+    )

@@ -1,1 +1,0 @@
-"""Tests of the meter client, without Home Assistant."""

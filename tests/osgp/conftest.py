@@ -1,0 +1,63 @@
+"""Fixtures of the meter client's tests: a simulated meter on the loopback."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from osgp import Meter
+from osgp.port import Timing
+from tests.simulator import DEFAULT_KEY, PROFILES, SimulatedMeter, serve_tcp
+
+QUICK = Timing(reply=0.1, gap=0.05, open=2.0, enable_off=0.0)
+"""Time limits for a meter that answers at once."""
+
+
+@pytest.fixture(autouse=True)
+def loopback(socket_enabled: None) -> None:
+    """Let every test of the client use the loopback, whatever the harness forbids."""
+
+
+@pytest.fixture
+def profile() -> str:
+    """The profile of the simulated meter; tests override it by a parameter."""
+    return "gen3"
+
+
+@pytest.fixture
+def simulated(profile: str) -> SimulatedMeter:
+    """A meter that answers at once and whose registers stand still."""
+    meter = SimulatedMeter(PROFILES[profile], paced=False)
+    meter.freeze()
+    return meter
+
+
+@pytest.fixture
+async def url(simulated: SimulatedMeter) -> AsyncIterator[str]:
+    """The simulated meter's address."""
+    async with serve_tcp(simulated) as address:
+        yield address
+
+
+@pytest.fixture
+async def meter(simulated: SimulatedMeter, url: str) -> AsyncIterator[Meter]:
+    """An open client of the simulated meter."""
+    opened = await Meter.open(url, DEFAULT_KEY, timing=QUICK)
+    yield opened
+    await opened.close()
+
+
+@asynccontextmanager
+async def deaf_server() -> AsyncIterator[str]:
+    """Serve a port that accepts and never answers."""
+
+    async def swallow(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    async with server:
+        yield "socket://{}:{}".format(*server.sockets[0].getsockname())

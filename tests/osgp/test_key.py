@@ -1,0 +1,53 @@
+"""The formats of the key."""
+
+import pytest
+
+from osgp import parse_key
+
+_ASCII_KEY = "Wb7#kP2x!dL9vT4qXYZ!"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _ASCII_KEY,
+        _ASCII_KEY[:16],
+        _ASCII_KEY[:18],
+        f"  {_ASCII_KEY}\n",
+        _ASCII_KEY.encode().hex(),
+        _ASCII_KEY[:16].encode().hex().upper(),
+        "0x" + _ASCII_KEY.encode().hex(),
+        "0X" + _ASCII_KEY[:16].encode().hex(),
+    ],
+)
+def test_accepted(text: str) -> None:
+    """Characters or hex digits, the first 16 bytes count."""
+    assert parse_key(text) == _ASCII_KEY[:16].encode()
+
+
+@pytest.mark.parametrize(
+    "text", ["00112233445566778899", "0x11223344556677", "0123456789ABCDEF"]
+)
+def test_characters_that_look_like_hex(text: str) -> None:
+    """16 to 20 characters are characters, whatever they look like."""
+    assert parse_key(text) == text.encode()[:16]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x" * 15,
+        "x" * 21,
+        "x" * 32,
+        "x" * 40,
+        "a" * 39,
+        "schlüssel-schlüssel",
+        "a\x00" * 9,
+    ],
+)
+def test_refused(text: str) -> None:
+    """Everything else is refused, with words that do not repeat it."""
+    with pytest.raises(ValueError) as caught:
+        parse_key(text)
+    assert not text or text not in str(caught.value)

@@ -1,0 +1,329 @@
+"""M-Bus meters behind the meter: ET11, ET14, ET16, ET45 and ET57."""
+
+import contextlib
+from datetime import UTC, datetime
+
+from hypothesis import given, strategies as st
+import pytest
+
+from osgp import DecodeError
+from osgp.mbus.tables import (
+    DeviceDimensions,
+    MBusStatus,
+    RecurringRead,
+    decode_data_types,
+    decode_device_dimensions,
+    decode_mbus_reading,
+    decode_mbus_status,
+    decode_recurring_read,
+    mbus_device,
+)
+from osgp.tables.logs import LogKind, decode_log_header, entry_spans
+
+from .telegrams import FIXED, VARIABLE, user_data
+
+_READ_AT = datetime(2026, 5, 1, 10, 20, 30, tzinfo=UTC).replace(tzinfo=None)
+_TIME = bytes([26, 5, 1, 10, 20, 30])
+_DIMENSIONS = DeviceDimensions(
+    devices=5,
+    configuration_length=66,
+    status_length=36,
+    reading_length=517,
+    data_types=3,
+)
+
+
+def _reading(*telegrams: bytes, info: int = 0) -> bytes:
+    return (
+        _TIME
+        + bytes([info])
+        + b"".join(bytes([len(telegram)]) + telegram for telegram in telegrams)
+    )
+
+
+def _status() -> MBusStatus:
+    return MBusStatus(
+        slot=2,
+        handle=7,
+        up=True,
+        reading_length=47,
+        read_attempts=9,
+        read_answers=8,
+        new_alarm=False,
+        reading_cut=False,
+        communication_failed=False,
+        serial_number_mismatch=False,
+        last_status_read=None,
+        last_attempt=None,
+    )
+
+
+def test_device_dimensions() -> None:
+    """ET11: the start as the guide prints it, the rest as usual."""
+    data = bytearray(27)
+    data[:9] = bytes.fromhex("05 42 24 05 06 0502 0103")
+    data[25] = 16
+    dimensions = decode_device_dimensions(bytes(data))
+    assert dimensions == DeviceDimensions(
+        devices=5,
+        configuration_length=66,
+        status_length=36,
+        reading_length=517,
+        data_types=16,
+    )
+    assert dimensions.mbus_status_length == 150
+    assert dimensions.data_types_length == 64
+    assert [dimensions.reading_offset(slot) for slot in (1, 2)] == [0, 517]
+    with pytest.raises(DecodeError, match="ET11"):
+        decode_device_dimensions(bytes(data[:25]))
+
+
+def test_status_of_the_guide() -> None:
+    """ET14: slots 1 and 5 are taken; slot 1 is M-Bus, up, with 47 bytes read."""
+    data = bytes.fromhex("00 00000000 11 0100 01 04 2F00").ljust(150, b"\0")
+    (status,) = decode_mbus_status(data, _DIMENSIONS)
+    assert (status.slot, status.handle, status.up) == (1, 1, True)
+    assert status.reading_length == 47
+    assert status.last_status_read is None
+    assert status.last_attempt is None
+
+
+def test_status_fields() -> None:
+    """ET14: fields at the guide's offsets of entry 1."""
+    data = bytearray(150)
+    data[5] = 0b0010
+    entry = 6 + 36
+    data[entry : entry + 2] = (999).to_bytes(2, "little")
+    data[entry + 2] = 2
+    data[entry + 4 : entry + 16] = bytes.fromhex("0502 01000100 02000000 3400")
+    data[entry + 24 : entry + 36] = _TIME + bytes([26, 5, 2, 0, 0, 0])
+    (status,) = decode_mbus_status(bytes(data), _DIMENSIONS)
+    assert status == MBusStatus(
+        slot=2,
+        handle=999,
+        up=False,
+        reading_length=517,
+        read_attempts=65_537,
+        read_answers=2,
+        new_alarm=True,
+        reading_cut=False,
+        communication_failed=True,
+        serial_number_mismatch=True,
+        last_status_read=_READ_AT,
+        last_attempt=_READ_AT.replace(day=2, hour=0, minute=0, second=0),
+    )
+
+
+def test_impossible_status() -> None:
+    """Short data and short entries are refused; empty slots need no bytes."""
+    assert decode_mbus_status(bytes(6), _DIMENSIONS) == ()
+    with pytest.raises(DecodeError, match="ET14"):
+        decode_mbus_status(bytes([0, 0, 0, 0, 0, 1]) + bytes(35), _DIMENSIONS)
+    short = DeviceDimensions(
+        devices=5,
+        configuration_length=66,
+        status_length=20,
+        reading_length=517,
+        data_types=0,
+    )
+    with pytest.raises(DecodeError, match="too short"):
+        decode_mbus_status(bytes([0, 0, 0, 0, 0, 1]) + bytes(80), short)
+
+
+def test_reading() -> None:
+    """ET16: the telegram ends with a zero, which its length includes."""
+    data = _reading(user_data(VARIABLE) + b"\0")
+    reading = decode_mbus_reading("ET16", data)
+    assert (reading.read_at, reading.failed) == (_READ_AT, False)
+    device = mbus_device(_status(), reading)
+    assert (device.slot, device.handle, device.up) == (2, 7, True)
+    assert (device.serial_number, device.manufacturer) == ("12345678", "PAD")
+    assert (device.medium, device.version) == ("water", 1)
+    assert device.read_at == _READ_AT
+    assert [record.quantity for record in device.records] == [
+        "volume",
+        "flow",
+        "energy",
+    ]
+    assert device.unknown_records == ()
+    assert not device.encrypted
+    assert not device.failed
+    assert not (device.power_low or device.permanent_error or device.temporary_error)
+
+
+def test_fixed_reading() -> None:
+    """ET16: bit 1 says that the data structure is fixed."""
+    reading = decode_mbus_reading("ET16", _reading(user_data(FIXED), info=2))
+    device = mbus_device(_status(), reading)
+    assert (device.serial_number, device.medium) == ("12345678", "water")
+    assert [record.value for record in device.records] == [0.001, 0.135]
+
+
+def test_reading_of_mode_2() -> None:
+    """ET16: bit 0 says that numbers have their most significant byte first."""
+    fixed = bytes.fromhex("12345678 0A 00 E9 7E 00000001 00000135")
+    device = mbus_device(
+        _status(), decode_mbus_reading("ET16", _reading(fixed, info=3))
+    )
+    assert device.serial_number == "12345678"
+    assert [record.value for record in device.records] == [0.001, 0.135]
+
+
+def test_several_telegrams() -> None:
+    """ET16: the records of all telegrams are those of the device."""
+    telegram = user_data(VARIABLE) + b"\0"
+    device = mbus_device(
+        _status(), decode_mbus_reading("ET16", _reading(telegram, telegram) + b"\0")
+    )
+    assert len(device.records) == 6
+
+
+@pytest.mark.parametrize("missing", range(1, 29))
+def test_cut_telegram(missing: int) -> None:
+    """ET16: the last telegram may be cut; its whole records still count."""
+    telegram = user_data(VARIABLE)
+    data = _reading(telegram, telegram)[:-missing]
+    device = mbus_device(_status(), decode_mbus_reading("ET16", data))
+    left = len(telegram) - 12 - missing
+    assert len(device.records) == 3 + (left >= 5) + (left >= 10)
+    assert len(device.unknown_records) == (left > 0 and left not in {5, 10})
+    assert device.serial_number == "12345678"
+
+
+def test_cut_first_telegram() -> None:
+    """ET16: without a whole header it is not known whose reading it is."""
+    with pytest.raises(DecodeError, match="M-Bus telegram"):
+        decode_mbus_reading("ET16", _reading(user_data(VARIABLE))[:15])
+
+
+def test_encrypted_reading() -> None:
+    """ET16: bit 2 says that the meter decrypted the telegram."""
+    telegram = bytearray(user_data(VARIABLE))
+    telegram[10:12] = b"\x10\x05"
+    for info, encrypted, records in ((0, True, 0), (4, False, 3)):
+        reading = decode_mbus_reading("ET16", _reading(bytes(telegram), info=info))
+        device = mbus_device(_status(), reading)
+        assert device.encrypted is encrypted
+        assert len(device.records) == records
+
+
+def test_reading_that_failed() -> None:
+    """ET16: what was not authenticated becomes no record."""
+    reading = decode_mbus_reading("ET16", _reading(user_data(VARIABLE), info=0x28))
+    device = mbus_device(_status(), reading)
+    assert device.failed
+    assert (device.records, device.unknown_records) == ((), ())
+    assert device.serial_number == "12345678"
+
+
+def test_no_reading() -> None:
+    """A device that has not been read yet has a place, but no identity."""
+    for reading in (None, decode_mbus_reading("ET16", bytes(8))):
+        device = mbus_device(_status(), reading)
+        assert (device.serial_number, device.medium) == ("", "unknown")
+        assert device.read_at is None
+        assert device.records == ()
+    with pytest.raises(DecodeError, match="ET16"):
+        decode_mbus_reading("ET16", bytes(6))
+
+
+@pytest.mark.parametrize("last_index", range(3))
+def test_recurring_reads(last_index: int) -> None:
+    """ET45: entries newest last, each with the handle of its device."""
+    length = 80
+    reading = _reading(user_data(VARIABLE) + b"\0")
+    entries = [b""] * 3
+    for age, handle in enumerate((9, 8, 7)):
+        body = bytes(2) + bytes([handle, 1, 2 * (age == 1), 4 + (age == 2)]) + reading
+        entry = len(body).to_bytes(2, "little") + body
+        entries[(last_index - age) % 3] = entry.ljust(length, b"\xee")
+    table = bytes([4, 3, last_index, 9, 0, 0]) + b"".join(entries)
+    header = decode_log_header("ET45", LogKind.SMALL, table)
+    found = []
+    for span in entry_spans(header, length, 3):
+        for start in range(span.offset, span.offset + span.length, length):
+            read = decode_recurring_read("ET45", table[start : start + 8], start)
+            found.append(read)
+            begin = start + 8
+            assert read.reading_length == len(reading)
+            decoded = decode_mbus_reading(
+                "ET45", table[begin : begin + read.reading_length]
+            )
+            assert decoded == decode_mbus_reading("ET16", reading)
+    assert found == [
+        RecurringRead(
+            handle=0x100 + handle,
+            successful=handle != 7,
+            delayed=handle == 8,
+            reading_length=len(reading),
+        )
+        for handle in (7, 8, 9)
+    ]
+
+
+def test_short_recurring_read() -> None:
+    """ET45: an empty entry has no reading."""
+    assert decode_recurring_read("ET45", bytes(8)).reading_length == 0
+    with pytest.raises(DecodeError, match="ET45"):
+        decode_recurring_read("ET45", bytes(7))
+
+
+def test_data_types() -> None:
+    """ET57: the guide's example, an extended entry and a special one."""
+    data = bytes.fromhex(
+        "05 0C933A  89 0C933E  09 8C8010  03 133A00  02 000102  00 000000"
+    )
+    dimensions = DeviceDimensions(
+        devices=5,
+        configuration_length=66,
+        status_length=36,
+        reading_length=517,
+        data_types=6,
+    )
+    types = decode_data_types(data, dimensions)
+    assert [(entry.number, entry.special) for entry in types] == [
+        (1, False),
+        (2, True),
+        (2, False),
+    ]
+    assert types[0].header_bytes == bytes.fromhex("0C933A")
+    assert types[0].header is not None
+    assert types[0].header.measure is not None
+    assert types[0].header.measure.quantity == "volume"
+    assert types[0].header.measure.qualifiers == ("uncorrected",)
+    assert types[2].header_bytes == bytes.fromhex("8C801013")
+    assert types[2].header is not None
+    assert types[2].header.tariff == 4
+
+
+def test_impossible_data_types() -> None:
+    """ET57: an extension needs an entry, and a header may be broken off."""
+    with pytest.raises(DecodeError, match="extends no entry"):
+        decode_data_types(bytes.fromhex("03 000000") + bytes(8), _DIMENSIONS)
+    with pytest.raises(DecodeError, match="ET57"):
+        decode_data_types(bytes(11), _DIMENSIONS)
+    (entry,) = decode_data_types(bytes.fromhex("01 8C8080") + bytes(8), _DIMENSIONS)
+    assert entry.header is None
+    assert entry.header_bytes == bytes.fromhex("8C8080")
+
+
+@given(st.binary(max_size=160))
+def test_arbitrary_tables(data: bytes) -> None:
+    """Any bytes are decoded or are a DecodeError."""
+    with contextlib.suppress(DecodeError):
+        dimensions = decode_device_dimensions(data)
+        assert len(decode_data_types(data, dimensions)) <= dimensions.data_types
+    with contextlib.suppress(DecodeError):
+        assert len(decode_mbus_status(data, _DIMENSIONS)) <= 4
+
+
+@given(st.binary(max_size=160))
+def test_arbitrary_readings(data: bytes) -> None:
+    """Any bytes are decoded or are a DecodeError."""
+    try:
+        reading = decode_mbus_reading("ET16", data)
+    except DecodeError:
+        return
+    device = mbus_device(_status(), reading)
+    assert device.read_at == reading.read_at
+    assert not (device.failed and device.records)

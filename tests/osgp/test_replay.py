@@ -1,0 +1,171 @@
+"""Meters that answer with what a diagnostics file recorded."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+import json
+from pathlib import Path
+import sys
+from typing import Any
+
+import pytest
+
+from osgp import Meter, RefusalError
+from tests.simulator import DEFAULT_KEY, SimulatedMeter, serve_tcp
+from tests.simulator.replay import Recording, ReplayedMeter
+
+from .conftest import QUICK
+
+_ROOT = Path(__file__).parents[2]
+
+
+def document(meter: SimulatedMeter, **parts: dict[str, str]) -> dict[str, Any]:
+    """Return a file with some whole tables of a meter, and given parts of others."""
+    whole = {
+        name: {"0": (meter.table(number) or b"").hex()}
+        for name, number in {
+            "BT01": 1,
+            "BT15": 15,
+            "BT21": 21,
+            "BT22": 22,
+            "BT23": 23,
+            "BT27": 27,
+            "BT28": 28,
+            "BT52": 52,
+        }.items()
+    }
+    whole["ET03"] = {"0": "58" * 8 + "00" * 22}
+    whole["ET04"] = {"0": "00000000" + "58" * 6 + "00" * 107}
+    return {
+        "home_assistant": {},
+        "data": {
+            "format": 1,
+            "tables": {
+                name: {"read_at": "2026-06-21T12:00:00.000+00:00", "parts": found}
+                for name, found in (whole | parts).items()
+            },
+            "refused_tables": {"BT74": 3, "BT75": 0x77},
+        },
+    }
+
+
+@pytest.fixture
+def file(simulated: SimulatedMeter, tmp_path: Path) -> Path:
+    """A diagnostics file."""
+    path = tmp_path / "diagnostics.json"
+    path.write_text(json.dumps(document(simulated, BT64={"0": "0102", "4": "0506"})))
+    return path
+
+
+def append(file: Path, text: str) -> None:
+    """Make another file of one."""
+    file.write_text(file.read_text() + text)
+
+
+@asynccontextmanager
+async def replayed(file: Path) -> AsyncIterator[Meter]:
+    """Give an open client of the meter that a file makes."""
+    recorded = ReplayedMeter(Recording.load(file), paced=False)
+    async with serve_tcp(recorded) as url:
+        meter = await Meter.open(url, DEFAULT_KEY, timing=QUICK)
+        yield meter
+        await meter.close()
+
+
+@pytest.mark.parametrize("profile", ["gen3", "gen4"])
+async def test_registers(file: Path, meter: Meter, simulated: SimulatedMeter) -> None:
+    """All registers read as those of the meter that was recorded."""
+    async with replayed(file) as again:
+        assert again.identity.firmware == meter.identity.firmware
+        assert (await again.read()).values == (await meter.read()).values
+
+
+async def test_identity(file: Path, simulated: SimulatedMeter) -> None:
+    """A file always makes the same meter, and another file another."""
+    numbers = []
+    for text in ("\n", "\n\n"):
+        async with replayed(file) as meter:
+            numbers.append(meter.identity.serial_number)
+            system = await meter.read_system_information()
+            assert system.transceiver_id != "58" * 6
+        append(file, text)
+    first, second = numbers
+    assert first.startswith("R") and first[1:].isdigit()
+    assert first != second
+
+
+async def test_empty_serial_number(simulated: SimulatedMeter, tmp_path: Path) -> None:
+    """A meter without a number of its own has none here either."""
+    path = tmp_path / "diagnostics.json"
+    path.write_text(json.dumps(document(simulated, ET03={"0": "00" * 30})))
+    async with replayed(path) as meter:
+        assert len(meter.identity.serial_number) == 12
+
+
+async def test_what_was_not_recorded(file: Path) -> None:
+    """It is refused; nothing is made up."""
+    async with replayed(file) as meter:
+        assert await meter.read_table(64, 0, 2) == b"\1\2"
+        assert await meter.read_table(64, 4) == b"\5\6"
+        for table, offset, count, code in (
+            (64, 1, 2, 5),
+            (64, 5, 2, 5),
+            (74, 0, 1, 3),
+            (75, 0, 1, 5),
+            (76, 0, 1, 5),
+        ):
+            with pytest.raises(RefusalError) as caught:
+                await meter.read_table(table, offset, count)
+            assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"data": {"format": 2, "tables": {}}}',
+        '{"data": {"format": 1, "tables": {}, "refused_tables": {}}}',
+        '{"data": {"format": 1, "tables": {"BT01": {"parts": {}}}}}',
+    ],
+)
+def test_other_files(tmp_path: Path, text: str) -> None:
+    """Anything else is said to be no diagnostics of a meter."""
+    path = tmp_path / "other.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"other\.json holds no diagnostics"):
+        Recording.load(path)
+
+
+async def run(*arguments: str) -> asyncio.subprocess.Process:
+    """Start the program."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.simulator", *arguments),
+        cwd=_ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def test_program(file: Path, tmp_path: Path) -> None:
+    """It says its key and where the meter is: on a port and on a pseudo-terminal."""
+    path = tmp_path / "meter"
+    for options in ((), ("--pty", str(path))):
+        process = await run("--replay", str(file), "--no-pacing", *options)
+        assert process.stdout
+        key = (await process.stdout.readline()).decode().strip().removeprefix("key ")
+        line = (await process.stdout.readline()).decode().strip()
+        port = line.rpartition(" on ")[2]
+        meter = await Meter.open(port, key.encode(), timing=QUICK)
+        assert (await meter.read()).values["energy_import"] > 0
+        assert line.startswith(f"meter {meter.identity.serial_number} on ")
+        await meter.close()
+        process.terminate()
+        assert await process.wait() == 0
+    assert port == str(path)
+
+    process = await run("--replay", str(tmp_path / "nowhere.json"))
+    _, error = await process.communicate()
+    assert process.returncode == 2
+    assert b"nowhere.json" in error
