@@ -133,7 +133,7 @@ async def _refresh_cost(
     polls: int,
 ) -> tuple[float, int]:
     """Return milliseconds of one refresh and state writes without a change."""
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     transport = transports[-1]
     costs = []
     idle_writes = 0

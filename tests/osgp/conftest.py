@@ -7,11 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from osgp import Meter
-from osgp.port import Timing
+from tests.driven_clock import driven_clock
 from tests.simulator import DEFAULT_KEY, PROFILES, SimulatedMeter, serve_tcp
-
-QUICK = Timing(reply=0.1, gap=0.05, open=2.0, enable_off=0.0)
-"""Time limits for a meter that answers at once."""
 
 
 @pytest.fixture(autouse=True)
@@ -36,14 +33,14 @@ def simulated(profile: str) -> SimulatedMeter:
 @pytest.fixture
 async def url(simulated: SimulatedMeter) -> AsyncIterator[str]:
     """The simulated meter's address."""
-    async with serve_tcp(simulated) as address:
+    async with serve_tcp(simulated, timers=driven_clock()) as address:
         yield address
 
 
 @pytest.fixture
 async def meter(simulated: SimulatedMeter, url: str) -> AsyncIterator[Meter]:
     """An open client of the simulated meter."""
-    opened = await Meter.open(url, DEFAULT_KEY, timing=QUICK)
+    opened = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
     yield opened
     await opened.close()
 

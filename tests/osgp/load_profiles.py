@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 import struct
 
+from osgp import HOST_CLOCK
 from osgp.errors import RefusalError
 from osgp.registers import RegisterMap
 from osgp.statistics import LinkStatistics
@@ -162,12 +163,13 @@ class RecordedProfile:
         return head + recorded.to_bytes(self.header_size - 5, "little") + intervals
 
 
-class TablesClient:
-    """Stands in for a client: reads tables that are bytes, and counts."""
+class TablesLink:
+    """Stands in for a link: reads tables that are bytes, and counts."""
 
     def __init__(self, tables: dict[int, bytes], reply_capacity: int = 465) -> None:
         """Take the tables by id."""
         self.statistics = LinkStatistics()
+        self.clock = HOST_CLOCK
         self.reply_capacity = reply_capacity
         self.tables = tables
         self.reads: list[tuple[int, int, int]] = []

@@ -9,11 +9,11 @@ import pytest
 from serialx import ModemPins, SerialException, register_uri_handler
 from serialx.platforms.serial_socket import SocketSerial, SocketSerialTransport
 
-from osgp import Meter, port as port_module
+from osgp import Meter
 from osgp.mep import client as client_module
+from tests.driven_clock import driven_clock
 from tests.simulator import DEFAULT_KEY, Fault, SimulatedMeter
 
-from .conftest import QUICK
 from .test_meter import assert_true
 
 _LINES = ("rts", "dtr")
@@ -110,7 +110,7 @@ async def test_enable_is_driven_and_restarted(
     board = _Board(lines, tells=tells)
     with _proxied(board):
         meter = await Meter.open(
-            url.replace("socket://", "proxied://"), DEFAULT_KEY, timing=QUICK
+            url.replace("socket://", "proxied://"), DEFAULT_KEY, clock=driven_clock()
         )
         assert board.changes == [True]
         assert all(board.lines.values())
@@ -121,17 +121,13 @@ async def test_enable_is_driven_and_restarted(
     assert all(board.lines.values())
 
 
-async def test_lines_are_not_waited_for(
-    simulated: SimulatedMeter, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_lines_are_not_waited_for(simulated: SimulatedMeter, url: str) -> None:
     """A server that never confirms a line, as some RFC 2217 ones, is used all the same."""
-    monkeypatch.setattr(port_module, "_CONTROL_TIME", 0.05)
     board = _Board(_LINES, tells=True)
     board.answers = False
     with _proxied(board):
-        async with asyncio.timeout(5):
-            meter = await Meter.open(
-                url.replace("socket://", "proxied://"), DEFAULT_KEY, timing=QUICK
-            )
+        meter = await Meter.open(
+            url.replace("socket://", "proxied://"), DEFAULT_KEY, clock=driven_clock()
+        )
         assert_true(meter, await meter.read(), simulated)
         await meter.close()

@@ -17,14 +17,13 @@ _LAYERS = (
     ("diagnostics.redaction", "event_log", "load_profile", "mbus.reading"),
     ("slow_tables", "table_contents"),
     ("discovery", "interface_definition"),
-    ("mep.tls_probe", "registers"),
-    ("mep.client", "mep.security.modes", "register_descriptions"),
-    ("port",),
-    ("mep",),
+    ("registers",),
+    ("mep", "register_descriptions"),
+    ("link", "port"),
     ("diagnostics.partial_table", "mbus"),
     ("requests", "statistics", "trace"),
     ("tables",),
-    ("diagnostics", "errors"),
+    ("diagnostics", "errors", "host_clock", "key"),
 )
 """A module imports from lower layers only, or within its own package."""
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 from hypothesis import given, strategies as st
@@ -19,13 +20,14 @@ from osgp import (
     MeterIdentity,
     best_data_set,
 )
+from osgp.link import Link
 from osgp.load_profile.channels import load_profile_channels
 from osgp.load_profile.data_sets import Pace
-from osgp.mep.client import MepClient
 from osgp.statistics import LinkStatistics
 from osgp.tables.load_profile import DataSetDimensions
+from tests.driven_clock import driven_clock
 
-from .load_profiles import MOMENT, RecordedBlock, RecordedProfile, TablesClient, facts
+from .load_profiles import MOMENT, RecordedBlock, RecordedProfile, TablesLink, facts
 
 _IDENTITY = MeterIdentity(
     serial_number="1",
@@ -38,11 +40,11 @@ _HOUR = timedelta(hours=1)
 
 
 def _download(
-    client: TablesClient, start: datetime | None = None, end: datetime | None = None
+    link: TablesLink, start: datetime | None = None, end: datetime | None = None
 ) -> LoadProfileDownload:
     """Return a download from tables that are bytes."""
     return LoadProfileDownload(
-        cast("MepClient", client), _IDENTITY, facts(), start=start, end=end, period=0
+        cast("Link", link), _IDENTITY, facts(), start=start, end=end, period=0
     )
 
 
@@ -105,7 +107,7 @@ def test_any_profile_and_any_time(
         None if whole or each is None else MOMENT + each * profile.interval / 2
         for each in limits
     )
-    client = TablesClient(profile.tables(), capacity)
+    client = TablesLink(profile.tables(), capacity)
     intervals = _run(_all(_download(client, start, end)))
     assert [interval.end for interval in intervals] == profile.ends(start, end)
     recorded = {
@@ -127,7 +129,7 @@ def test_what_is_recorded_meanwhile(profile: RecordedProfile, steps: list[int]) 
     if not profile.recorded:
         return
     before = profile.ends()
-    client = TablesClient(profile.tables(), 100)
+    client = TablesLink(profile.tables(), 100)
     truth = {
         block.begin + (index + 1) * profile.interval: values[0] / 1000
         for block in profile.recorded
@@ -190,7 +192,7 @@ async def test_every_time(blocks: int) -> None:
     for step in range(-3, 2 * (begin - MOMENT) // _HOUR + 3):
         time = MOMENT + step * _HOUR / 2
         for start, end in ((time, None), (None, time), (time, time + 5 * _HOUR)):
-            client = TablesClient(profile.tables())
+            client = TablesLink(profile.tables())
             intervals = await _all(_download(client, start, end))
             assert [each.end for each in intervals] == profile.ends(start, end)
             assert all(
@@ -203,7 +205,7 @@ async def test_every_time(blocks: int) -> None:
 async def test_time_is_found_by_few_headers() -> None:
     """Six hours of the past take the header of the newest block and of their own."""
     profile = _days()
-    client = TablesClient(profile.tables())
+    client = TablesLink(profile.tables())
     start = MOMENT + timedelta(days=4, hours=3)
     intervals = await _all(_download(client, start, start + 6 * _HOUR))
     assert len(intervals) == 24
@@ -214,7 +216,7 @@ async def test_time_is_found_by_few_headers() -> None:
 async def test_whole_past_in_the_fewest_requests() -> None:
     """Replies are full: no byte is asked for twice, and checks are few."""
     profile = _days()
-    client = TablesClient(profile.tables())
+    client = TablesLink(profile.tables())
     batches = [batch async for batch in _download(client)]
     blocks = [count for table, _, count in client.reads if table == 64]
     assert sum(blocks) == len(profile.tables()[64]) + 17
@@ -228,7 +230,7 @@ async def test_clock_set_back() -> None:
     """Of a time that the clock went through twice, the later record holds."""
     profile = _days(recorded=2)
     profile.recorded[1].begin -= 2 * _HOUR
-    intervals = await _all(_download(TablesClient(profile.tables())))
+    intervals = await _all(_download(TablesLink(profile.tables())))
     repeated = [each for each in intervals if each.statuses]
     assert {each.end for each in repeated} == {
         MOMENT + timedelta(days=1) - index * profile.interval for index in range(8)
@@ -246,7 +248,7 @@ async def test_times_after_the_clock_was_set_back() -> None:
     for block in profile.recorded[1:]:
         block.begin -= 20 * _HOUR
     end = MOMENT + 10 * _HOUR
-    intervals = await _all(_download(TablesClient(profile.tables()), end=end))
+    intervals = await _all(_download(TablesLink(profile.tables()), end=end))
     assert intervals[0].end == end
     assert max(each.end for each in intervals) == end
     assert len([each for each in intervals if each.values]) == 40
@@ -266,17 +268,17 @@ async def test_block_that_makes_no_sense(day: int) -> None:
         for end in profile.ends()
         if not timedelta(days=day) < end - MOMENT <= timedelta(days=day + 1)
     ]
-    client = TablesClient(tables)
+    client = TablesLink(tables)
     assert [each.end for each in await _all(_download(client))] == expected
     start = MOMENT + timedelta(days=1, hours=12)
-    intervals = await _all(_download(TablesClient(tables), start))
+    intervals = await _all(_download(TablesLink(tables), start))
     assert [each.end for each in intervals] == [end for end in expected if end > start]
 
 
 async def test_cleared_meanwhile() -> None:
     """A load profile that is cleared during a download ends it."""
     profile = _days()
-    client = TablesClient(profile.tables())
+    client = TablesLink(profile.tables())
     download = _download(client)
     first = await anext(download)
     profile.recorded = [RecordedBlock(MOMENT + timedelta(days=20), {0: (5, 5)})]
@@ -291,13 +293,13 @@ async def test_layout_of_a_meter_that_hides_it() -> None:
     profile = _days(recorded=2)
     tables = profile.tables()
     del tables[2048 + 21]
-    assert len(await _all(_download(TablesClient(tables)))) == 192
+    assert len(await _all(_download(TablesLink(tables)))) == 192
 
 
 async def test_short_reply() -> None:
     """A table that ends early is an error, each time."""
     profile = _days()
-    client = TablesClient(profile.tables())
+    client = TablesLink(profile.tables())
     client.tables[64] = client.tables[64][:100]
 
     async def cut(table: int, offset: int, count: int) -> bytes:
@@ -313,9 +315,9 @@ async def test_short_reply() -> None:
 async def test_nothing_recorded() -> None:
     """A profile without blocks, and one without data sets."""
     profile = _days(recorded=0)
-    assert await _all(_download(TablesClient(profile.tables()))) == []
+    assert await _all(_download(TablesLink(profile.tables()))) == []
     empty = {61: bytes.fromhex("00000000 000C 20 0000 0000 00 00")}
-    assert await _all(_download(TablesClient(empty))) == []
+    assert await _all(_download(TablesLink(empty))) == []
 
 
 @pytest.mark.parametrize("naive", ["start", "end"])
@@ -327,30 +329,23 @@ async def test_naive_times(meter: Meter, naive: str) -> None:
 
 async def test_pace() -> None:
     """Requests of others count, up to a limit, and the first one waits for none."""
-    statistics = LinkStatistics()
-    pace = Pace(statistics, 1.0)
+    clock = driven_clock()
+    link = SimpleNamespace(statistics=LinkStatistics(), clock=clock)
+    pace = Pace(link, 1.0)
     waits: list[float] = []
-    now = 100.0
-
-    async def sleep(seconds: float) -> None:
-        nonlocal now
-        now += seconds
-        waits.append(seconds)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asyncio, "sleep", sleep)
-        patch.setattr(asyncio.get_running_loop(), "time", lambda: now)
-        for requests, elapsed in (
-            (1, 0.0),
-            (1, 0.25),
-            (3, 0.5),
-            (50, 0.0),
-            (1, 9.0),
-            (0, 0.0),
-        ):
-            await pace.wait()
-            statistics.requests += requests
-            now += elapsed
+    for requests, elapsed in (
+        (1, 0.0),
+        (1, 0.25),
+        (3, 0.5),
+        (50, 0.0),
+        (1, 9.0),
+        (0, 0.0),
+    ):
+        began = clock.time()
+        await pace.wait()
+        waits.append(clock.time() - began)
+        link.statistics.requests += requests
+        clock.move(elapsed)
     assert waits == [0.0, 1.0, 0.75, 2.5, 5.0, 0.0]
 
 

@@ -8,9 +8,8 @@ import pytest
 
 from osgp import Meter, NoReplyError, Readings, RefusalError, Register
 from osgp.requests import FullRead, PartialRead
+from tests.driven_clock import driven_clock
 from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter, serve_pty
-
-from .conftest import QUICK
 
 _EVERY_PROFILE = pytest.mark.parametrize("profile", PROFILES)
 _SHOWN_AT_FIRST = (
@@ -161,7 +160,7 @@ async def test_meter_without_serial_number_is_known_by_its_transceiver() -> None
     """ET03 can be empty; the transceiver id is unique too."""
     simulated = SimulatedMeter(PROFILES["gen3"], serial_number="", paced=False)
     async with serve_pty(simulated) as path:
-        meter = await Meter.open(path, DEFAULT_KEY, timing=QUICK)
+        meter = await Meter.open(path, DEFAULT_KEY)
         system = await meter.read_system_information()
         await meter.close()
     assert meter.identity.serial_number == system.transceiver_id
@@ -170,7 +169,7 @@ async def test_meter_without_serial_number_is_known_by_its_transceiver() -> None
 async def test_pty(simulated: SimulatedMeter) -> None:
     """A local port serves as well as a network one."""
     async with serve_pty(simulated) as path:
-        meter = await Meter.open(path, DEFAULT_KEY, timing=QUICK)
+        meter = await Meter.open(path, DEFAULT_KEY)
         assert_true(meter, await meter.read(), simulated)
         await meter.close()
 
@@ -187,7 +186,7 @@ async def test_hidden_selection(
 ) -> None:
     """A meter that refuses BT22 or BT27 is read in the guide's order; said once."""
     simulated.add_fault(Fault(kind="refuse", table=table, code=0x05))
-    meter = await Meter.open(url, DEFAULT_KEY, timing=QUICK)
+    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
     readings = await meter.read([key])
     assert_true(meter, readings, simulated)
     await meter.close()
@@ -206,7 +205,7 @@ async def test_hidden_energy_unit(
 ) -> None:
     """Where the energy unit cannot be had, 1 Wh is taken, and the log says so."""
     simulated.add_fault(Fault(kind="refuse", table=table, code=0x05))
-    meter = await Meter.open(url, DEFAULT_KEY, timing=QUICK)
+    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
     assert meter.register_map.energy_unit == 1
     await meter.close()
     assert "taken as counts of 1 Wh" in caplog.text
@@ -214,7 +213,7 @@ async def test_hidden_energy_unit(
 
 async def test_partial_reads_refused(simulated: SimulatedMeter, url: str) -> None:
     """Where a meter refuses partial reads of BT23, the full table is asked for."""
-    meter = await Meter.open(url, DEFAULT_KEY, timing=QUICK)
+    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
     simulated.add_fault(
         Fault(kind="refuse", table="BT23", request_code=0x3F, code=0x02)
     )

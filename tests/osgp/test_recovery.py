@@ -16,6 +16,7 @@ from osgp import (
     UnverifiedReplyError,
 )
 from osgp.mep import client as client_module
+from tests.driven_clock import driven_clock
 from tests.simulator import (
     DEFAULT_KEY,
     PROFILES,
@@ -25,7 +26,7 @@ from tests.simulator import (
     serve_tcp,
 )
 
-from .conftest import QUICK, deaf_server
+from .conftest import deaf_server
 from .test_meter import assert_true
 
 _ONE_POLL_FAULTS = {
@@ -95,7 +96,7 @@ async def test_both_readings_of_the_returned_number(returns_last_number: bool) -
     )
     simulated.freeze()
     async with serve_tcp(simulated) as url:
-        meter = await Meter.open(url, DEFAULT_KEY, timing=QUICK)
+        meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
         simulated.add_fault(Fault(kind="lose_reply", times=1))
         readings = await meter.read()
         assert_true(meter, readings, simulated)
@@ -168,7 +169,7 @@ async def test_pty_reopens(
     """A local port reopens too, whether or not it has control lines."""
     monkeypatch.setattr(client_module, "_REOPEN_AFTER_SILENCE", 0.0)
     async with serve_pty(simulated) as path:
-        meter = await Meter.open(path, DEFAULT_KEY, timing=QUICK)
+        meter = await Meter.open(path, DEFAULT_KEY)
         simulated.add_fault(Fault(kind="lose_request", times=3))
         assert_true(meter, await meter.read(), simulated)
         assert meter.statistics.reopens == 1
@@ -180,7 +181,7 @@ async def test_wrong_key(simulated: SimulatedMeter, url: str, bare: bool) -> Non
     """A wrong key is told from silence and from noise, and not repeated."""
     simulated.bare_authentication_failure = bare
     with pytest.raises(KeyRefusedError) as caught:
-        await Meter.open(url, b"not the right 16", timing=QUICK)
+        await Meter.open(url, b"not the right 16", clock=driven_clock())
     assert "not the right" not in str(caught.value)
 
 
@@ -200,27 +201,31 @@ async def test_port_that_does_not_open() -> None:
         closed = f"socket://127.0.0.1:{unused.getsockname()[1]}"
         for port in ("/dev/no-such-port", closed, "nonsense://port", "socket://host"):
             with pytest.raises(PortError, match="does not open"):
-                await Meter.open(port, DEFAULT_KEY, timing=QUICK)
+                await Meter.open(port, DEFAULT_KEY, clock=driven_clock())
 
 
 async def test_errors_show_no_secrets_of_the_port() -> None:
     """User names, passwords and options of a URL stay out of errors."""
     with pytest.raises(PortError) as caught:
         await Meter.open(
-            "esphome://user:secret@127.0.0.1:1/?key=secret", DEFAULT_KEY, timing=QUICK
+            "esphome://user:secret@127.0.0.1:1/?key=secret",
+            DEFAULT_KEY,
+            clock=driven_clock(),
         )
     assert "secret" not in str(caught.value)
 
 
 async def test_transport_that_never_answers() -> None:
     """A port that accepts and is silent ends in a timeout, not in a hang."""
-    async with deaf_server() as url, asyncio.timeout(5):
+    async with deaf_server() as url:
         with pytest.raises(NoReplyError):
-            await Meter.open(url, DEFAULT_KEY, timing=QUICK)
+            await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
 
 
 async def test_babbling_transport() -> None:
     """Endless nonsense is no reply and no reason to wait for ever."""
+
+    clock = driven_clock()
 
     async def babble(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -228,22 +233,22 @@ async def test_babbling_transport() -> None:
         try:
             while True:
                 writer.write(b"\x01\xf0" + bytes(range(100)))
-                await asyncio.sleep(0.01)
+                await clock.sleep(0.01)
         except OSError:
             writer.close()
 
     server = await asyncio.start_server(babble, "127.0.0.1", 0)
-    async with server, asyncio.timeout(10):
+    async with server:
         url = "socket://{}:{}".format(*server.sockets[0].getsockname())
         with pytest.raises(MeterError):
-            await Meter.open(url, DEFAULT_KEY, timing=QUICK)
+            await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
         server.close_clients()
 
 
 async def test_meter_switched_off_and_on(simulated: SimulatedMeter) -> None:
     """The same client goes on when the other end is back."""
     async with serve_tcp(simulated) as url:
-        meter = await Meter.open(url, DEFAULT_KEY, timing=QUICK)
+        meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
     with pytest.raises(PortError):
         await meter.read()
     with pytest.raises(PortError):
@@ -275,7 +280,7 @@ async def test_cancelled_read_leaves_the_line_usable(
     simulated.add_fault(Fault(kind="late", seconds=0.05))
     for _ in range(5):
         reading = asyncio.ensure_future(meter.read())
-        await asyncio.sleep(0.02)
+        await driven_clock().sleep(0.02)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
@@ -288,7 +293,7 @@ async def test_close_ends_what_is_under_way(
     """Closing fails a read at once; closed stays closed; twice does not matter."""
     simulated.add_fault(Fault(kind="silence"))
     reading = asyncio.ensure_future(meter.read_clock())
-    await asyncio.sleep(0.02)
+    await driven_clock().sleep(0.02)
     await meter.close()
     with pytest.raises(PortError):
         await reading
@@ -337,7 +342,7 @@ async def test_debug_log_holds_messages_and_no_key(
 ) -> None:
     """Every message is logged at debug, the key nowhere."""
     caplog.set_level(logging.DEBUG)
-    meter = await Meter.open(url, DEFAULT_KEY, timing=QUICK)
+    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
     await meter.close()
     assert "Sent 00143f0803" in caplog.text
     assert "Received " in caplog.text

@@ -1,6 +1,7 @@
 """What a trace shows of a meter, and what it does not."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -17,6 +18,7 @@ from osgp.trace import ExchangeRecord, Trace
 from tests.simulator import Fault, SimulatedMeter
 
 _ET16 = parse_table("ET16")
+_TIME = datetime(2026, 11, 26, tzinfo=UTC)
 _READING = 517
 """Bytes of an entry of ET16."""
 
@@ -32,12 +34,12 @@ def image_of(*parts: tuple[int, bytes]) -> PartialTable:
 def keep(trace: Trace, table: str, offset: int, data: bytes) -> None:
     """Let a trace have read bytes of a table, in an exchange."""
     number = parse_table(table)
-    trace.keep(number, offset, len(data), data)
+    trace.keep(number, offset, len(data), data, _TIME)
     request = PartialRead(number, offset, len(data)).to_bytes()
     reply = b"\0" + len(data).to_bytes(2) + data
     trace.add(
         ExchangeRecord(
-            at=0, seconds=0, sent=1, request=request, reply=reply, error=None
+            at=_TIME, seconds=0, sent=1, request=request, reply=reply, error=None
         )
     )
 

@@ -13,16 +13,16 @@ from osgp import (
     UnverifiedReplyError,
     parse_key,
 )
-from osgp.mep.key import MepKey
+from osgp.key import MepKey
 from osgp.mep.security import Envelope, Security
 from osgp.mep.security.digest import DigestSecurity
 from osgp.mep.security.modes import make_security
 from osgp.mep.security.rc4 import Rc4Security
 from osgp.mep.security.tls import TlsSecurity
+from tests.driven_clock import driven_clock
 from tests.simulator import DEFAULT_KEY, Fault, SimulatedMeter
 from tests.tls.tapped_line import TappedLine, tap
 
-from .conftest import QUICK
 from .test_meter import assert_true
 
 
@@ -42,7 +42,7 @@ async def meter(url: str) -> AsyncIterator[Meter]:
 
 
 async def _open(url: str, key: bytes = DEFAULT_KEY) -> Meter:
-    return await Meter.open(url, key, timing=QUICK, security=SecurityMode.RC4)
+    return await Meter.open(url, key, clock=driven_clock(), security=SecurityMode.RC4)
 
 
 @pytest.mark.parametrize(

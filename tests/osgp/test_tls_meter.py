@@ -18,11 +18,11 @@ from osgp import (
     TlsUnsupportedError,
 )
 from osgp.mep import client as client_module
+from tests.driven_clock import driven_clock
 from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter, serve_pty
 from tests.simulator.tls import STACKS, TlsPort
 from tests.tls.tapped_line import TappedLine, tap
 
-from .conftest import QUICK
 from .test_meter import assert_true
 
 _ADVANCED_KEY = b"Zq4!mNp8#sKd2@wE"
@@ -78,7 +78,7 @@ async def _open(
     url: str, key: bytes = DEFAULT_KEY, kind: KeyKind = KeyKind.BASIC
 ) -> Meter:
     return await Meter.open(
-        url, key, timing=QUICK, security=SecurityMode.TLS, key_kind=kind
+        url, key, clock=driven_clock(), security=SecurityMode.TLS, key_kind=kind
     )
 
 
@@ -297,7 +297,7 @@ async def test_cancelled_read_does_not_answer_another(
     simulated.add_fault(Fault(kind="late", seconds=0.05))
     for _ in range(5):
         reading = asyncio.ensure_future(meter.read())
-        await asyncio.sleep(0.02)
+        await driven_clock().sleep(0.02)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
@@ -320,7 +320,7 @@ async def test_close_ends_the_session(
     assert simulated.requests[-2].code != 0x57
     with pytest.raises(PortError, match="was closed"):
         await meter.read_clock()
-    digest = await Meter.open(url, DEFAULT_KEY, timing=QUICK)
+    digest = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
     await digest.close()
     assert simulated.requests[-1].code == 0x3F
 
@@ -331,9 +331,8 @@ async def test_close_does_not_wait_for_a_silent_meter(
     """Closing fails what is under way; that nobody answers does not matter."""
     simulated.add_fault(Fault(kind="silence"))
     reading = asyncio.ensure_future(meter.read_clock())
-    await asyncio.sleep(0.02)
-    async with asyncio.timeout(2):
-        await meter.close()
+    await driven_clock().sleep(0.02)
+    await meter.close()
     with pytest.raises(PortError):
         await reading
 
@@ -349,7 +348,7 @@ async def test_meter_without_tls(url: str, simulated: SimulatedMeter) -> None:
 async def test_digest_where_tls_is_required(url: str) -> None:
     """A meter that requires TLS is not read by digest."""
     with pytest.raises(MeterError):
-        await Meter.open(url, DEFAULT_KEY, timing=QUICK)
+        await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
 
 
 # No way down

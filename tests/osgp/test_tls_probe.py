@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from osgp import KeyKind, Meter, probe_tls
+from tests.driven_clock import driven_clock
 from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter
 from tests.simulator.tls import STACKS, TlsPort
 from tests.tls.tapped_line import TappedLine, tap
 
-from .conftest import QUICK, deaf_server
+from .conftest import deaf_server
 
 _ADVANCED_KEY = b"Zq4!mNp8#sKd2@wE"
 _HANDSHAKE = {0x57, 0x58, 0x59}
@@ -49,7 +50,7 @@ async def test_meter_with_tls(
     """A key that fits is found to do so, by nothing but handshakes."""
     simulated.tls = TlsPort(stack, lambda: (DEFAULT_KEY, _ADVANCED_KEY), required=True)
     tapped, url = line
-    assert await probe_tls(url, key, timing=QUICK) is kind
+    assert await probe_tls(url, key, clock=driven_clock()) is kind
     assert tapped.codes <= _HANDSHAKE
     assert not simulated.tls.established
 
@@ -60,7 +61,7 @@ async def test_meter_without_tls(
     """A meter that knows no TLS refuses the first message, and that is all."""
     simulated.tls = None
     tapped, url = line
-    assert await probe_tls(url, DEFAULT_KEY, timing=QUICK) is None
+    assert await probe_tls(url, DEFAULT_KEY, clock=driven_clock()) is None
     assert tapped.codes == {0x58}
     assert len(tapped.requests) == 1
 
@@ -68,14 +69,14 @@ async def test_meter_without_tls(
 async def test_nobody_there() -> None:
     """Silence, and a port that does not open, are no TLS."""
     async with deaf_server() as url:
-        assert await probe_tls(url, DEFAULT_KEY, timing=QUICK) is None
-    assert await probe_tls(url, DEFAULT_KEY, timing=QUICK) is None
+        assert await probe_tls(url, DEFAULT_KEY, clock=driven_clock()) is None
+    assert await probe_tls(url, DEFAULT_KEY, clock=driven_clock()) is None
 
 
 async def test_disturbed_line(simulated: SimulatedMeter, url: str) -> None:
     """A handshake that is damaged is done again."""
     simulated.add_fault(Fault(kind="corrupt", times=1, skip=1))
-    assert await probe_tls(url, DEFAULT_KEY, timing=QUICK) is KeyKind.BASIC
+    assert await probe_tls(url, DEFAULT_KEY, clock=driven_clock()) is KeyKind.BASIC
 
 
 async def test_beside_the_old_mode(
@@ -83,7 +84,7 @@ async def test_beside_the_old_mode(
 ) -> None:
     """An open meter goes on in its mode, and nothing of the probe is its session."""
     tapped, url = line
-    meter = await Meter.open(url, DEFAULT_KEY, timing=QUICK)
+    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
     tapped.requests.clear()
     assert await meter.probe_tls(DEFAULT_KEY) is KeyKind.BASIC
     assert [message[0] for message in tapped.requests] == [0x58, 0x59, 0x57]

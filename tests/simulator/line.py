@@ -1,8 +1,8 @@
 """The meter's end of a serial line: bytes in, bytes out, at the right time."""
 
-from asyncio import AbstractEventLoop, TimerHandle
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from .faults import ALERT
 from .framing import Assembler, RequestBytes
@@ -13,30 +13,50 @@ ALERT_INTERVAL = 1.0
 ALERT_HOLD_OFF = 1.0
 
 
+class Timer(Protocol):
+    """Something that is going to happen."""
+
+    def cancel(self) -> None:
+        """Let it not happen."""
+
+
+class Timers(Protocol):
+    """What the line needs of an event loop: the time, and calls at a time."""
+
+    def time(self) -> float:
+        """Return the time in seconds."""
+
+    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
+        """Call at a time."""
+
+    def call_later(self, delay: float, callback: Callable[[], None], /) -> Timer:
+        """Call after so many seconds."""
+
+
 class Line:
     """Feeds a meter with what a client sends and paces what goes back.
 
     ``connect`` tells where bytes go; while nobody is connected they are lost, as on a
-    wire. All times are those of the event loop, so that delays do not add up.
+    wire. All times are those of one clock, so that delays do not add up.
     """
 
-    def __init__(self, meter: SimulatedMeter, loop: AbstractEventLoop) -> None:
+    def __init__(self, meter: SimulatedMeter, timers: Timers) -> None:
         """Attach a line to a meter."""
         self._meter = meter
-        self._loop = loop
+        self._timers = timers
         self._assembler = Assembler()
         self._waiting: deque[RequestBytes] = deque()
         self._due: deque[tuple[float, bytes]] = deque()
         self._cut = False  # disconnect when everything due is written
-        self._timer: TimerHandle | None = None
-        self._alert_timer: TimerHandle | None = None
+        self._timer: Timer | None = None
+        self._alert_timer: Timer | None = None
         self._receiving_until = 0.0
         self._sending_until = 0.0
         self._next_service = 0.0
         self._last_frame = float("-inf")
         self._write: Callable[[bytes], None] | None = None
         self._hang_up: Callable[[], None] | None = None
-        meter.monotonic = loop.time
+        meter.monotonic = timers.time
         meter.table(_SLOWEST)  # adds up the history now, not while a client waits
         meter.on_alert.append(self._alert_changed)
         self._alert_changed()
@@ -66,7 +86,7 @@ class Line:
         """Take bytes that a client began to send now."""
         self._meter.bytes_received += len(data)
         byte_time = self._meter.pace.byte_time
-        start = max(self._loop.time(), self._receiving_until)
+        start = max(self._timers.time(), self._receiving_until)
         self._receiving_until = start + len(data) * byte_time
         self._waiting += self._assembler.feed(data, start, byte_time)
         self._run()
@@ -78,7 +98,7 @@ class Line:
             self._timer = None
         wake = self._send()
         while wake is None and self._waiting:
-            now = self._loop.time()
+            now = self._timers.time()
             due = max(
                 self._waiting[0].complete, self._next_service, self._sending_until
             )
@@ -88,16 +108,16 @@ class Line:
             self._serve(self._waiting.popleft(), due)
             wake = self._send()
         if wake is not None:
-            self._timer = self._loop.call_at(wake, self._run)
+            self._timer = self._timers.call_at(wake, self._run)
 
     def _serve(self, request: RequestBytes, due: float) -> None:
         """Let the meter answer and plan when its bytes leave.
 
-        The plan starts when the request was due, not when the loop got round to it.
+        The plan starts when the request was due, not when the line got round to it.
         """
         pace = self._meter.pace
         if not pace.baud:
-            due = self._loop.time()
+            due = self._timers.time()
         self._last_frame = due
         exchange = self._meter.exchange(request.message)
         if not exchange.lost:
@@ -113,7 +133,7 @@ class Line:
 
     def _send(self) -> float | None:
         """Write what is due and return when the next bytes are, None for never."""
-        now = self._loop.time()
+        now = self._timers.time()
         ready = bytearray()
         while self._due and self._due[0][0] <= now:
             ready += self._due.popleft()[1]
@@ -134,17 +154,17 @@ class Line:
 
     def _alert_changed(self) -> None:
         if self._meter.alert and self._alert_timer is None:
-            self._alert_timer = self._loop.call_later(0, self._send_alert)
+            self._alert_timer = self._timers.call_later(0, self._send_alert)
         elif not self._meter.alert and self._alert_timer:
             self._alert_timer.cancel()
             self._alert_timer = None
 
     def _send_alert(self) -> None:
         """Send an alert sequence, unless a frame came or goes just now."""
-        now = self._loop.time()
+        now = self._timers.time()
         held_until = max(self._last_frame + ALERT_HOLD_OFF, self._sending_until)
         wake = held_until
         if now >= held_until:
             self._transmit(ALERT)
             wake = now + ALERT_INTERVAL
-        self._alert_timer = self._loop.call_at(wake, self._send_alert)
+        self._alert_timer = self._timers.call_at(wake, self._send_alert)

@@ -8,7 +8,7 @@ import pty
 import tty
 from typing import override
 
-from .line import Line
+from .line import Line, Timers
 from .meter import SimulatedMeter
 
 
@@ -60,11 +60,18 @@ class _Server:
 
 @asynccontextmanager
 async def serve_tcp(
-    meter: SimulatedMeter, host: str = "127.0.0.1", port: int = 0
+    meter: SimulatedMeter,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    timers: Timers | None = None,
 ) -> AsyncIterator[str]:
-    """Serve a meter on a TCP port and give its URL, ``socket://host:port``."""
+    """Serve a meter on a TCP port and give its URL, ``socket://host:port``.
+
+    Its bytes are paced by timers, those of the event loop if no others are given.
+    """
     loop = asyncio.get_running_loop()
-    line = Line(meter, loop)
+    line = Line(meter, timers or loop)
     server = _Server(line)
     listener = await loop.create_server(lambda: _Client(server), host, port)
     try:

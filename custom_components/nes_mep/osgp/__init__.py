@@ -18,6 +18,8 @@ from .errors import (
     TlsUnsupportedError,
     UnverifiedReplyError,
 )
+from .host_clock import HOST_CLOCK, HostClock
+from .key import KeyKind, parse_key
 from .load_profile.channels import LoadProfileChannel
 from .load_profile.data_sets import LoadProfileSet, best_data_set
 from .load_profile.download import (
@@ -29,7 +31,6 @@ from .load_profile.download import (
 from .mbus.privacy import serial_number_spans
 from .mbus.tables import MBusDevice
 from .mbus.telegram import MBusRecord
-from .mep.key import KeyKind, parse_key
 from .mep.security.modes import SecurityMode
 from .mep.tls_probe import probe_tls
 from .meter import Meter, Readings, ResyncResult
@@ -45,10 +46,12 @@ from .tables.names import parse_table, table_name
 from .trace import ExchangeRecord, TablePart, Trace
 
 __all__ = [
+    "HOST_CLOCK",
     "REQUEST_PERIOD",
     "ChannelStatus",
     "DecodeError",
     "ExchangeRecord",
+    "HostClock",
     "IntervalFlag",
     "KeyKind",
     "KeyRefusedError",

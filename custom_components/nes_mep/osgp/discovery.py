@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import logging
 
 from .errors import DecodeError, RefusalError
-from .mep.client import MepClient
+from .link import Link
 from .registers import RegisterMap
 from .tables.constants import (
     CONSTANTS_LENGTH,
@@ -75,16 +75,10 @@ class MeterIdentity:
     firmware_version: tuple[int, int, int]
 
 
-async def read_identity(client: MepClient) -> MeterIdentity:
+async def read_identity(link: Link) -> MeterIdentity:
     """Read who the meter is: ET03 and BT01. Raises MeterError."""
-    serial_number = decode_serial_number(
-        await client.read(_ET03, 0, SERIAL_NUMBER_LENGTH)
-    )
-    if not serial_number:
-        serial_number = decode_transceiver_id(
-            await client.read(_ET04, _TRANSCEIVER_ID_OFFSET, _TRANSCEIVER_ID_LENGTH)
-        )
-    general = decode_general_information(await client.read(_BT01, 0, GENERAL_LENGTH))
+    serial_number = await read_serial_number(link)
+    general = decode_general_information(await link.read(_BT01, 0, GENERAL_LENGTH))
     return MeterIdentity(
         serial_number=serial_number,
         manufacturer=general.manufacturer,
@@ -94,19 +88,29 @@ async def read_identity(client: MepClient) -> MeterIdentity:
     )
 
 
-async def read_register_map(client: MepClient, identity: MeterIdentity) -> RegisterMap:
+async def read_serial_number(link: Link) -> str:
+    """Read MeterIdentity.serial_number. Raises MeterError."""
+    number = decode_serial_number(await link.read(_ET03, 0, SERIAL_NUMBER_LENGTH))
+    if number:
+        return number
+    return decode_transceiver_id(
+        await link.read(_ET04, _TRANSCEIVER_ID_OFFSET, _TRANSCEIVER_ID_LENGTH)
+    )
+
+
+async def read_register_map(link: Link, identity: MeterIdentity) -> RegisterMap:
     """Read how the register tables are laid out: BT21, BT22, BT27, BT15.
 
     Raises MeterError.
     """
     dimensions = decode_register_dimensions(
-        await client.read(_BT21, 0, DIMENSIONS_LENGTH)
+        await link.read(_BT21, 0, DIMENSIONS_LENGTH)
     )
-    constants = await _read_constants(client)
+    constants = await _read_constants(link)
     return RegisterMap(
         dimensions=dimensions,
         selection=await _read_selection(
-            client,
+            link,
             _BT22,
             dimensions,
             dimensions.selection_length,
@@ -114,7 +118,7 @@ async def read_register_map(client: MepClient, identity: MeterIdentity) -> Regis
             default_register_selection,
         ),
         present_selection=await _read_selection(
-            client,
+            link,
             _BT27,
             dimensions,
             dimensions.present_selection_length,
@@ -122,29 +126,27 @@ async def read_register_map(client: MepClient, identity: MeterIdentity) -> Regis
             default_present_selection,
         ),
         constants=constants,
-        energy_unit=await _read_energy_unit(
-            client, constants, identity.firmware_version
-        ),
+        energy_unit=await _read_energy_unit(link, constants, identity.firmware_version),
         firmware_major=identity.firmware_version[0],
     )
 
 
-async def read_interface_version(client: MepClient) -> int:
+async def read_interface_version(link: Link) -> int:
     """Read ET04.116, which changes whenever the dimensions do. Raises MeterError."""
-    version = await client.read(_ET04, _INTERFACE_VERSION_OFFSET, 1)
+    version = await link.read(_ET04, _INTERFACE_VERSION_OFFSET, 1)
     return int.from_bytes(version)
 
 
-async def read_log_dimensions(client: MepClient) -> dict[str, LogDimensions]:
+async def read_log_dimensions(link: Link) -> dict[str, LogDimensions]:
     """Read ET36: the dimensions of the logs, by table name. Raises MeterError."""
-    count = int.from_bytes(await client.read(_ET36, 0, 1))
+    count = int.from_bytes(await link.read(_ET36, 0, 1))
     return decode_log_dimensions(
-        await client.read(_ET36, 0, log_dimensions_length(count))
+        await link.read(_ET36, 0, log_dimensions_length(count))
     )
 
 
 async def _read_selection[T](
-    client: MepClient,
+    link: Link,
     table: int,
     dimensions: RegisterDimensions,
     length: int,
@@ -153,7 +155,7 @@ async def _read_selection[T](
 ) -> T:
     """Read BT22 or BT27, or assume the guide's order where the meter refuses it."""
     try:
-        return decode(await client.read(table, 0, length), dimensions)
+        return decode(await link.read(table, 0, length), dimensions)
     except RefusalError as err:
         _LOGGER.warning(
             "%s. The order of registers in the MEP guide is assumed instead", err
@@ -161,17 +163,17 @@ async def _read_selection[T](
         return default(dimensions)
 
 
-async def _read_constants(client: MepClient) -> Constants:
+async def _read_constants(link: Link) -> Constants:
     """Read the transformer ratios, BT15; a meter that refuses it has none."""
     try:
-        return decode_constants(await client.read(_BT15, 0, CONSTANTS_LENGTH))
+        return decode_constants(await link.read(_BT15, 0, CONSTANTS_LENGTH))
     except RefusalError as err:
         _LOGGER.warning("%s. It is taken for a meter without transformers", err)
         return NO_TRANSFORMERS
 
 
 async def _read_energy_unit(
-    client: MepClient, constants: Constants, firmware: tuple[int, int, int]
+    link: Link, constants: Constants, firmware: tuple[int, int, int]
 ) -> int:
     """Return what a count of an energy register stands for: 1, 10 or 100 Wh.
 
@@ -185,9 +187,9 @@ async def _read_energy_unit(
     if firmware < since or not constants.has_transformers:
         return 1
     try:
-        maximum_tiers = await client.read(_BT20, _MAXIMUM_TIERS_OFFSET, 1)
+        maximum_tiers = await link.read(_BT20, _MAXIMUM_TIERS_OFFSET, 1)
         offset = energy_unit_offset(firmware[0], int.from_bytes(maximum_tiers))
-        return decode_energy_unit(await client.read(_ET55, offset, 1), offset)
+        return decode_energy_unit(await link.read(_ET55, offset, 1), offset)
     except (RefusalError, DecodeError) as err:
         _LOGGER.warning("%s. Energy registers are taken as counts of 1 Wh", err)
         return 1

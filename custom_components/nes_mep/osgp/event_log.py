@@ -2,7 +2,7 @@
 
 from .discovery import MeterIdentity
 from .errors import RefusalError, UnverifiedReplyError
-from .mep.client import MepClient
+from .link import Link
 from .tables.events import (
     ALTERNATE_EVENT_LOG,
     EVENT_LOG_DIMENSIONS_LENGTH,
@@ -29,18 +29,18 @@ type EventLogs = dict[str, EventLogDimensions]
 """The event logs of a meter, by the name of their table."""
 
 
-async def read_event_logs(client: MepClient, identity: MeterIdentity) -> EventLogs:
+async def read_event_logs(link: Link, identity: MeterIdentity) -> EventLogs:
     """Read which event logs the meter has, and their dimensions.
 
     Raises MeterError, and RefusalError where the meter has none.
     """
     primary = decode_event_log_dimensions(
-        await client.read(_BT71, 0, EVENT_LOG_DIMENSIONS_LENGTH)
+        await link.read(_BT71, 0, EVENT_LOG_DIMENSIONS_LENGTH)
     )
     logs = {PRIMARY_EVENT_LOG: primary}
     if identity.firmware_version >= _ALTERNATE_LOG_SINCE:
         try:
-            entries = await client.read(_ET54, _ALTERNATE_ENTRIES_OFFSET, 2)
+            entries = await link.read(_ET54, _ALTERNATE_ENTRIES_OFFSET, 2)
         except RefusalError:
             return logs
         if count := int.from_bytes(entries, "little"):
@@ -51,21 +51,21 @@ async def read_event_logs(client: MepClient, identity: MeterIdentity) -> EventLo
 
 
 async def read_events(
-    client: MepClient, logs: EventLogs, after: int | None, count: int | None
+    link: Link, logs: EventLogs, after: int | None, count: int | None
 ) -> tuple[MeterEvent, ...]:
     """Read events of all logs, newest last.
 
     Only those after a sequence number, and of these the newest count. Raises
     MeterError.
     """
-    headers = {name: await _read_header(client, name) for name in logs}
+    headers = {name: await _read_header(link, name) for name in logs}
     newest = max(header.last_sequence_number for header in headers.values())
     if after is not None and after > newest:
         # The logs were cleared by a meter that counts from the start again then.
         after = None
     return merge_events(
         [
-            await _read_log(client, headers[name], dimensions, after, count)
+            await _read_log(link, headers[name], dimensions, after, count)
             for name, dimensions in logs.items()
         ],
         after,
@@ -74,7 +74,7 @@ async def read_events(
 
 
 async def _read_log(
-    client: MepClient,
+    link: Link,
     header: LogHeader,
     dimensions: EventLogDimensions,
     after: int | None,
@@ -82,8 +82,8 @@ async def _read_log(
 ) -> tuple[MeterEvent, ...]:
     """Read the newest events of one log."""
     for _ in range(_ATTEMPTS):
-        data = await _read_entries(client, header, dimensions, after, count)
-        afterwards = await _read_header(client, header.name)
+        data = await _read_entries(link, header, dimensions, after, count)
+        afterwards = await _read_header(link, header.name)
         if afterwards == header:
             return decode_events(header, data, dimensions)
         header = afterwards
@@ -91,7 +91,7 @@ async def _read_log(
 
 
 async def _read_entries(
-    client: MepClient,
+    link: Link,
     header: LogHeader,
     dimensions: EventLogDimensions,
     after: int | None,
@@ -106,11 +106,11 @@ async def _read_entries(
     spans = entry_spans(header, dimensions.entry_length, dimensions.entries, entries)
     table = parse_table(header.name)
     return b"".join(
-        [await client.read(table, span.offset, span.length) for span in spans]
+        [await link.read(table, span.offset, span.length) for span in spans]
     )
 
 
-async def _read_header(client: MepClient, name: str) -> LogHeader:
+async def _read_header(link: Link, name: str) -> LogHeader:
     kind = LogKind.EVENTS
-    data = await client.read(parse_table(name), 0, kind.header_length)
+    data = await link.read(parse_table(name), 0, kind.header_length)
     return decode_log_header(name, kind, data)

@@ -1,7 +1,7 @@
 """Reading ET42: where energy registers start again."""
 
 from .errors import RefusalError
-from .mep.client import MepClient
+from .link import Link
 from .registers import RegisterMap
 from .tables.interface import (
     LENGTH_FIELD,
@@ -14,16 +14,16 @@ _ET42 = parse_table("ET42")
 _WH_PER_KWH = 1000
 
 
-async def read_energy_limit(client: MepClient, facts: RegisterMap) -> float | None:
+async def read_energy_limit(link: Link, facts: RegisterMap) -> float | None:
     """Return the kWh (kvarh, kVAh) at which energy registers start again at 0.
 
     None where the meter does not say. Raises MeterError.
     """
     try:
         length = decode_interface_definition_length(
-            await client.read(_ET42, 0, LENGTH_FIELD)
+            await link.read(_ET42, 0, LENGTH_FIELD)
         )
-        definition = decode_interface_definition(await client.read(_ET42, 0, length))
+        definition = decode_interface_definition(await link.read(_ET42, 0, length))
     except RefusalError:
         return None
     if definition.rollover_digits is None:

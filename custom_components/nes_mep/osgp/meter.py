@@ -11,19 +11,22 @@ from .discovery import (
     read_identity,
     read_interface_version,
     read_register_map,
+    read_serial_number,
 )
 from .errors import MeterError, NoReplyError, PortError, RefusalError
 from .event_log import EventLogs, read_event_logs, read_events
+from .host_clock import HOST_CLOCK, HostClock
 from .interface_definition import read_energy_limit
+from .key import KeyKind
+from .link import Link
 from .load_profile.data_sets import LoadProfileSet, read_load_profile_sets
 from .load_profile.download import REQUEST_PERIOD, LoadProfileDownload
 from .mbus.reading import read_device_dimensions, read_mbus_devices
 from .mbus.tables import DeviceDimensions, MBusDevice
 from .mep.client import MepClient
-from .mep.key import KeyKind
+from .mep.message_port import MessagePort
 from .mep.security.modes import SecurityMode, make_security
-from .mep.tls_probe import probe_tls_on
-from .port import DEFAULT_BAUDRATE, Port, Timing
+from .port import DEFAULT_BAUDRATE
 from .registers import Register, RegisterMap, Value, locate_registers
 from .requests import ReadRequest
 from .slow_tables import SLOW_TABLES, Reader, SlowTable
@@ -54,11 +57,12 @@ second one by itself would take longer."""
 class Readings:
     """Values of registers by key, in shown units, and what could not be read.
 
-    errors has the error of each table, by its name, whose registers are missing
+    A register that was read and has no value now, as the time of a demand that never
+    was, is None. errors has the error of each table, by its name, whose registers are missing
     from values.
     """
 
-    values: Mapping[str, Value]
+    values: Mapping[str, Value | None]
     errors: Mapping[str, MeterError] = field(default_factory=dict)
 
 
@@ -83,11 +87,11 @@ class Meter:
     """
 
     def __init__(
-        self, client: MepClient, identity: MeterIdentity, register_map: RegisterMap
+        self, link: Link, identity: MeterIdentity, register_map: RegisterMap
     ) -> None:
         """Take what Meter.open has read."""
         self.identity = identity
-        self._client = client
+        self._link = link
         self._has_read = False
         self._interface_version: int | None = None
         self._readers: dict[str, Reader | None] = {}
@@ -102,51 +106,62 @@ class Meter:
         key: bytes,
         *,
         baudrate: int = DEFAULT_BAUDRATE,
-        timing: Timing | None = None,
         security: SecurityMode = SecurityMode.DIGEST,
         key_kind: KeyKind = KeyKind.BASIC,
         trace: Trace | None = None,
+        clock: HostClock = HOST_CLOCK,
     ) -> Self:
         """Open a port and read what is needed to understand the meter behind it.
 
-        url is a device path or a serialx URL, key the 16 bytes of the MEP key, and
-        timing another than the usual time limits. security is the one mode that will
-        be used; TLS needs to be told which key it is. trace is where to keep what goes
-        over the link lately, if the meter's own would not do.
+        url is a device path or a serialx URL, key the 16 bytes of the MEP key.
+        security is the one mode that will be used; TLS needs to be told which key it
+        is. trace is where to keep what goes over the link lately, if the meter's own
+        would not do, and clock what all waits go by.
         Raises PortError when the port does not open, NoReplyError when
         nothing answers, KeyRefusedError when the meter refuses the key,
         TlsUnsupportedError when it begins no TLS session, and every other
         child of MeterError.
         """
         statistics = LinkStatistics()
-        port = Port(url, statistics=statistics, baudrate=baudrate, timing=timing)
-        client = MepClient(
-            port, make_security(security, key, key_kind), statistics, trace
+        link = MepClient(
+            MessagePort(url, statistics=statistics, clock=clock, baudrate=baudrate),
+            make_security(security, key, key_kind),
+            statistics=statistics,
+            trace=trace or Trace(),
+            clock=clock,
         )
-        client.trace.forget_tables()
+        link.trace.forget_tables()
         try:
-            identity = await read_identity(client)
-            register_map = await read_register_map(client, identity)
+            identity = await read_identity(link)
+            register_map = await read_register_map(link, identity)
         except BaseException as err:
             if isinstance(err, MeterError):
                 err.had_session = statistics.tls_handshakes > 0
-            await client.close()
+            await link.close()
             raise
-        return cls(client, identity, register_map)
+        return cls(link, identity, register_map)
 
     async def close(self) -> None:
         """Close the port for good; never raises."""
-        await self._client.close()
+        await self._link.close()
 
     @property
     def statistics(self) -> LinkStatistics:
         """The counters of the link."""
-        return self._client.statistics
+        return self._link.statistics
 
     @property
     def trace(self) -> Trace:
         """What went over the link lately."""
-        return self._client.trace
+        return self._link.trace
+
+    @property
+    def sessions(self) -> int:
+        """How often the session with the meter began.
+
+        Another meter may answer since: read_serial_number tells.
+        """
+        return self._link.sessions
 
     @property
     def register_map(self) -> RegisterMap:
@@ -172,10 +187,10 @@ class Meter:
         try:
             readings = await self._read(keys)
         except RefusalError:
-            if not (self._has_jumped and await self._check_layout()):
+            if not (self._has_restarted and await self._check_layout()):
                 raise
             return await self._read(keys)
-        if self._has_jumped and await self._check_layout():
+        if self._has_restarted and await self._check_layout():
             return await self._read(keys)
         return readings
 
@@ -184,7 +199,7 @@ class Meter:
         chosen = self._registers.keys() if keys is None else keys
         wanted = [self._registers[key] for key in chosen if key in self._registers]
         stored = self._stored(wanted)
-        values: dict[str, Value] = {}
+        values: dict[str, Value | None] = {}
         errors: dict[str, MeterError] = {}
         for table in sorted({register.table for register in stored}):
             try:
@@ -194,7 +209,7 @@ class Meter:
             except MeterError as err:
                 errors[table_name(table)] = err
                 if isinstance(err, PortError) or (
-                    isinstance(err, NoReplyError) and not self._client.answering
+                    isinstance(err, NoReplyError) and not self._link.is_answering
                 ):
                     break
         if errors and not values:
@@ -216,7 +231,7 @@ class Meter:
         """
         if name not in self._readers:
             self._readers[name] = await SLOW_TABLES[name].prepare(
-                self._client, self.identity
+                self._link, self.identity
             )
         reader = self._readers[name]
         return None if reader is None else await reader()
@@ -230,8 +245,8 @@ class Meter:
         MeterError, and RefusalError where the meter has no event log.
         """
         if self._event_logs is None:
-            self._event_logs = await read_event_logs(self._client, self.identity)
-        return await read_events(self._client, self._event_logs, after, count)
+            self._event_logs = await read_event_logs(self._link, self.identity)
+        return await read_events(self._link, self._event_logs, after, count)
 
     async def read_mbus_devices(self) -> tuple[MBusDevice, ...]:
         """Return the M-Bus meters behind the meter, with their newest readings.
@@ -239,22 +254,22 @@ class Meter:
         Raises MeterError, and RefusalError where the meter knows no M-Bus.
         """
         if self._device_dimensions is None:
-            self._device_dimensions = await read_device_dimensions(self._client)
-        return await read_mbus_devices(self._client, self._device_dimensions)
+            self._device_dimensions = await read_device_dimensions(self._link)
+        return await read_mbus_devices(self._link, self._device_dimensions)
 
     async def read_energy_limit(self) -> float | None:
         """Return the kWh (kvarh, kVAh) at which energy registers start again at 0.
 
         None where the meter does not say. Raises MeterError.
         """
-        return await read_energy_limit(self._client, self._register_map)
+        return await read_energy_limit(self._link, self._register_map)
 
     async def read_load_profile_sets(self) -> tuple[LoadProfileSet, ...]:
         """Return the data sets of the load profile that the meter uses.
 
         Raises MeterError, and RefusalError where the meter has no load profile.
         """
-        return await read_load_profile_sets(self._client, self._register_map)
+        return await read_load_profile_sets(self._link, self._register_map)
 
     def load_profile(
         self,
@@ -275,7 +290,7 @@ class Meter:
         after that continues where it stopped.
         """
         return LoadProfileDownload(
-            self._client,
+            self._link,
             self.identity,
             self._register_map,
             start=start,
@@ -284,15 +299,17 @@ class Meter:
             period=period,
         )
 
+    async def read_serial_number(self) -> str:
+        """Read which meter answers now, as identity says it. Raises MeterError."""
+        return await read_serial_number(self._link)
+
     async def read_clock(self) -> UtcClock:
         """Read the meter's clock, BT52. Raises MeterError."""
-        return decode_utc_clock(await self._client.read(_BT52, 0, UTC_CLOCK_LENGTH))
+        return decode_utc_clock(await self._link.read(_BT52, 0, UTC_CLOCK_LENGTH))
 
     async def read_system_information(self) -> SystemInformation:
         """Read what ET04 says about the meter. Raises MeterError."""
-        return decode_system_information(
-            await self._client.read(_ET04, 0, SYSTEM_LENGTH)
-        )
+        return decode_system_information(await self._link.read(_ET04, 0, SYSTEM_LENGTH))
 
     async def read_table(
         self, table: int, offset: int = 0, count: int | None = None
@@ -302,8 +319,8 @@ class Meter:
         Without a count, all up to the end of the table. Raises MeterError.
         """
         if count is not None:
-            return await self._client.read(table, offset, count)
-        return await self._client.read_to_end(table, offset)
+            return await self._link.read(table, offset, count)
+        return await self._link.read_to_end(table, offset)
 
     def table_contents(self, table: int, offset: int, data: bytes) -> Plain:
         """Return what bytes of a table mean as plain values, None if nobody knows."""
@@ -311,7 +328,7 @@ class Meter:
 
     async def request(self, request: ReadRequest) -> bytes:
         """Return the table data that answers any read request. Raises MeterError."""
-        return await self._client.request(request)
+        return await self._link.request(request)
 
     async def resync(self) -> ResyncResult:
         """Drop what is believed about the session and start it anew with BT52.
@@ -319,13 +336,13 @@ class Meter:
         The request carries a number out of the blue, so that the meter tells its
         own. Raises MeterError.
         """
-        requests, jumps = self.statistics.requests, self._client.sequence_jumps
-        self._client.forget_session()
+        requests, restarts = self.statistics.requests, self._link.restarts
+        self._link.forget_session()
         clock = await self.read_clock()
         return ResyncResult(
             meter_time=clock.time,
             attempts=self.statistics.requests - requests,
-            sequence_number_changed=self._client.sequence_jumps != jumps,
+            sequence_number_changed=self._link.restarts != restarts,
         )
 
     async def probe_tls(self, key: bytes) -> KeyKind | None:
@@ -333,7 +350,7 @@ class Meter:
 
         The mode of security stays the one that the meter was opened in.
         """
-        return await probe_tls_on(self._client.port, key)
+        return await self._link.probe_tls(key)
 
     def _locate(self, register_map: RegisterMap) -> None:
         """Take dimensions and selections as the present ones."""
@@ -342,12 +359,12 @@ class Meter:
         self._readers.clear()
         self._event_logs = None
         self._device_dimensions = None
-        self._jumps = self._client.sequence_jumps
+        self._restarts = self._link.restarts
 
     @property
-    def _has_jumped(self) -> bool:
+    def _has_restarted(self) -> bool:
         """Whether the meter has changed its sequence number by itself."""
-        return self._client.sequence_jumps != self._jumps
+        return self._link.restarts != self._restarts
 
     @property
     def _should_check_layout(self) -> bool:
@@ -356,7 +373,7 @@ class Meter:
         The version to compare with is read after the first readings, which it would
         only delay; where there are no sequence numbers, it is read every time.
         """
-        if self._has_jumped or not self._client.announces_changes:
+        if self._has_restarted or self._link.restarts is None:
             return True
         return self._interface_version is None and self._has_read
 
@@ -367,23 +384,23 @@ class Meter:
         number jump. Where the version cannot be read, a jump is reason enough.
         Raises MeterError.
         """
-        jumps, known = self._client.sequence_jumps, self._interface_version
+        restarts, known = self._link.restarts, self._interface_version
         try:
-            version = await read_interface_version(self._client)
+            version = await read_interface_version(self._link)
         except (RefusalError, NoReplyError) as err:
             _LOGGER.debug("The interface version cannot be read: %s", err)
             version = _UNREADABLE
         # A jump that answers this very read counts; it is looked into once more later.
-        jumped = self._has_jumped
+        jumped = self._has_restarted
         changed = version != known and (known is not None or jumped)
         if changed or (jumped and version == _UNREADABLE):
             _LOGGER.debug("Learning the layout of the meter's tables again")
             self.trace.forget_tables()
-            self.identity = await read_identity(self._client)
-            self._locate(await read_register_map(self._client, self.identity))
+            self.identity = await read_identity(self._link)
+            self._locate(await read_register_map(self._link, self.identity))
             changed = True
         self._interface_version = version
-        self._jumps = jumps
+        self._restarts = restarts
         return changed
 
     def _stored(self, wanted: Iterable[Register]) -> list[Register]:
@@ -395,12 +412,12 @@ class Meter:
 
     async def _read_registers(
         self, table: int, registers: list[Register]
-    ) -> dict[str, Value]:
+    ) -> dict[str, Value | None]:
         """Read registers of one table and return their values by key."""
         wanted = [Span(register.offset, register.length) for register in registers]
-        values: dict[str, Value] = {}
-        for span in spans(wanted, self._client.reply_capacity, _PASSED_OVER):
-            data = await self._client.read(
+        values: dict[str, Value | None] = {}
+        for span in spans(wanted, self._link.reply_capacity, _PASSED_OVER):
+            data = await self._link.read(
                 table,
                 span.offset,
                 span.length,
@@ -409,16 +426,14 @@ class Meter:
             part = TableData(table_name(table), data, span.offset)
             for register in registers:
                 if span.offset <= register.offset < span.end:
-                    value = register.value(part)
-                    if value is not None:
-                        values[register.key] = value
+                    values[register.key] = register.value(part)
         return values
 
 
 def _with_differences(
-    wanted: Iterable[Register], stored: Mapping[str, Value]
-) -> Iterator[tuple[str, Value]]:
-    """Return key and value of the wanted registers that are known."""
+    wanted: Iterable[Register], stored: Mapping[str, Value | None]
+) -> Iterator[tuple[str, Value | None]]:
+    """Return key and value of the wanted registers that were read."""
     for register in wanted:
         if register.operands is None:
             if register.key in stored:

@@ -7,12 +7,11 @@ are flat, by the keys under which they are shown.
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
 from .discovery import MeterIdentity, read_log_dimensions
 from .errors import RefusalError
-from .mep.client import MepClient
+from .link import Link
 from .registers import Value
 from .tables.clock import (
     LOCAL_CLOCK_LENGTH,
@@ -81,20 +80,20 @@ class SlowTable:
 
     name: str
     period: float
-    prepare: Callable[[MepClient, MeterIdentity], Awaitable[Reader | None]]
+    prepare: Callable[[Link, MeterIdentity], Awaitable[Reader | None]]
 
 
-async def _prepare_clock(client: MepClient, _identity: MeterIdentity) -> Reader:
+async def _prepare_clock(link: Link, _identity: MeterIdentity) -> Reader:
     async def read() -> Mapping[str, Value]:
-        clock = decode_utc_clock(await client.read(_BT52, 0, UTC_CLOCK_LENGTH))
-        return {"clock_drift": (clock.time - datetime.now(UTC)).total_seconds()}
+        clock = decode_utc_clock(await link.read(_BT52, 0, UTC_CLOCK_LENGTH))
+        return {"clock_drift": (clock.time - link.clock.now()).total_seconds()}
 
     return read
 
 
-async def _prepare_tariff(client: MepClient, _identity: MeterIdentity) -> Reader:
+async def _prepare_tariff(link: Link, _identity: MeterIdentity) -> Reader:
     async def read() -> Mapping[str, Value]:
-        clock = decode_local_clock(await client.read(_BT55, 0, LOCAL_CLOCK_LENGTH))
+        clock = decode_local_clock(await link.read(_BT55, 0, LOCAL_CLOCK_LENGTH))
         return {
             "active_tariff": clock.tier + 1,
             "season": clock.season + 1,
@@ -105,53 +104,49 @@ async def _prepare_tariff(client: MepClient, _identity: MeterIdentity) -> Reader
     return read
 
 
-async def _prepare_alarms(client: MepClient, _identity: MeterIdentity) -> Reader:
-    further = await client.read(_BT00, _MANUFACTURER_STATUS_LENGTH_OFFSET, 1)
+async def _prepare_alarms(link: Link, _identity: MeterIdentity) -> Reader:
+    further = await link.read(_BT00, _MANUFACTURER_STATUS_LENGTH_OFFSET, 1)
     length = MODE_STATUS_FIXED_LENGTH + int.from_bytes(further)
 
     async def read() -> Mapping[str, Value]:
-        alarms = decode_alarms(await client.read(_BT03, 0, length))
+        alarms = decode_alarms(await link.read(_BT03, 0, length))
         return {f"alarm_{name}": raised for name, raised in alarms.items()}
 
     return read
 
 
-async def _prepare_disconnect(
-    client: MepClient, _identity: MeterIdentity
-) -> Reader | None:
-    hardware = decode_hardware(await client.read(_ET29, 0, HARDWARE_LENGTH))
+async def _prepare_disconnect(link: Link, _identity: MeterIdentity) -> Reader | None:
+    hardware = decode_hardware(await link.read(_ET29, 0, HARDWARE_LENGTH))
     if not hardware.has_disconnect:
         return None
 
     async def read() -> Mapping[str, Value]:
-        state = await client.read(_ET23, DISCONNECT_OFFSET, 1)
+        state = await link.read(_ET23, DISCONNECT_OFFSET, 1)
         return {"disconnect_state": decode_disconnect_state(state)}
 
     return read
 
 
-async def _prepare_outages(client: MepClient, identity: MeterIdentity) -> Reader:
+async def _prepare_outages(link: Link, identity: MeterIdentity) -> Reader:
     """Prefer the outage log, which is newer and longer, to the records of ET09."""
     log: LogDimensions | None = None
     if identity.firmware_version >= _OUTAGE_LOG_SINCE:
         with suppress(RefusalError):
-            log = (await read_log_dimensions(client)).get(_OUTAGE_LOG)
+            log = (await read_log_dimensions(link)).get(_OUTAGE_LOG)
     if log is not None and log.entries:
-        return partial(_read_outage_log, client, log)
-    return partial(_read_outage_record, client)
+        return partial(_read_outage_log, link, log)
+    return partial(_read_outage_record, link)
 
 
-async def _read_outage_log(
-    client: MepClient, log: LogDimensions
-) -> Mapping[str, Value]:
-    data = await client.read(_ET81, 0, outage_log_length(log))
+async def _read_outage_log(link: Link, log: LogDimensions) -> Mapping[str, Value]:
+    data = await link.read(_ET81, 0, outage_log_length(log))
     header = decode_log_header(_OUTAGE_LOG, LogKind.SMALL, data)
     return _last_outage(decode_outage_log(data, header, log))
 
 
-async def _read_outage_record(client: MepClient) -> Mapping[str, Value]:
+async def _read_outage_record(link: Link) -> Mapping[str, Value]:
     """Read the first outage record of ET09, which is the newest."""
-    data = await client.read(_ET09, OUTAGE_RECORDS_OFFSET, OUTAGE_RECORD_LENGTH)
+    data = await link.read(_ET09, OUTAGE_RECORDS_OFFSET, OUTAGE_RECORD_LENGTH)
     return _last_outage(decode_outage_records(data, 1, OUTAGE_RECORDS_OFFSET))
 
 
@@ -168,9 +163,9 @@ def _last_outage(outages: tuple[Outage, ...]) -> Mapping[str, Value]:
     return values
 
 
-async def _prepare_power_quality(client: MepClient, identity: MeterIdentity) -> Reader:
-    records = int.from_bytes(await client.read(_ET04, _OUTAGE_RECORDS_COUNT_OFFSET, 1))
-    missing = int.from_bytes(await client.read(_ET04, _MISSING_PHASES_OFFSET, 1))
+async def _prepare_power_quality(link: Link, identity: MeterIdentity) -> Reader:
+    records = int.from_bytes(await link.read(_ET04, _OUTAGE_RECORDS_COUNT_OFFSET, 1))
+    missing = int.from_bytes(await link.read(_ET04, _MISSING_PHASES_OFFSET, 1))
     phases = tuple(phase for phase in (1, 2, 3) if not missing >> phase - 1 & 1)
     firmware = identity.firmware_version
     # Whether 3.00 has the fields of 2.12, the guide leaves open.
@@ -180,7 +175,7 @@ async def _prepare_power_quality(client: MepClient, identity: MeterIdentity) -> 
     offset = power_quality_offset(records)
 
     async def read() -> Mapping[str, Value]:
-        data = await client.read(_ET09, offset, length - offset)
+        data = await link.read(_ET09, offset, length - offset)
         quality = decode_power_quality(data, records, offset)
         return power_quality_values(quality, phases)
 

@@ -7,7 +7,7 @@ number of a request, nothing encrypted.
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-import time
+from datetime import datetime
 
 EXCHANGES_KEPT = 50
 _PARTS_KEPT = 32
@@ -18,12 +18,12 @@ _PARTS_KEPT = 32
 class ExchangeRecord:
     """A request and what came of it.
 
-    at is the Unix time when it began and seconds how long it took, with its sent
+    at is when it began, in UTC, and seconds how long it took, with its sent
     copies. The packets are those of C12.18; where there is no verified reply, error
     is the name of what was raised instead. Its repr tells no contents.
     """
 
-    at: float
+    at: datetime
     seconds: float
     sent: int
     request: bytes = field(repr=False)
@@ -33,11 +33,11 @@ class ExchangeRecord:
 
 @dataclass(frozen=True, slots=True)
 class TablePart:
-    """Bytes of a table from an offset on, and the Unix time when they were read."""
+    """Bytes of a table from an offset on, and when they were read, in UTC."""
 
     offset: int
     data: bytes = field(repr=False)
-    at: float
+    at: datetime
 
 
 class Trace:
@@ -72,12 +72,14 @@ class Trace:
         """Keep an exchange."""
         self._exchanges.append(record)
 
-    def keep(self, table: int, offset: int, count: int, data: bytes) -> None:
-        """Keep what a read of so many bytes returned."""
+    def keep(
+        self, table: int, offset: int, count: int, data: bytes, at: datetime
+    ) -> None:
+        """Keep what a read of so many bytes returned at a time."""
         parts = self._parts.setdefault(table, {})
         # The place of a read that is repeated is that of the newest.
         parts.pop((offset, count), None)
-        parts[offset, count] = TablePart(offset, data, time.time())
+        parts[offset, count] = TablePart(offset, data, at)
         if len(parts) > _PARTS_KEPT:
             del parts[next(iter(parts))]
         self._refusals.pop(table, None)

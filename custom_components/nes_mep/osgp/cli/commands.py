@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from ..errors import MeterError
-from ..mep.key import KeyKind, parse_key
+from ..key import KeyKind, parse_key
 from ..mep.security.modes import SecurityMode
 from ..meter import Meter, Readings
 from ..port import DEFAULT_BAUDRATE

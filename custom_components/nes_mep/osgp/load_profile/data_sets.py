@@ -1,15 +1,13 @@
 """The data sets of a load profile: BT61, BT62, BT63, ET21 and ET66."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 import logging
 
 from ..errors import DecodeError, RefusalError
-from ..mep.client import MepClient
+from ..link import Link
 from ..registers import RegisterMap
-from ..statistics import LinkStatistics
 from ..tables.fields import TableData
 from ..tables.load_profile import (
     CONFIGURATION_LENGTH,
@@ -55,21 +53,21 @@ the guide's advice slow it, and do not stop it."""
 class Pace:
     """Keeps the requests of a link, all together, to one a period on average."""
 
-    def __init__(self, statistics: LinkStatistics, period: float) -> None:
-        """Take what counts the requests, and the period in seconds."""
-        self._statistics = statistics
+    def __init__(self, link: Link, period: float) -> None:
+        """Take the link whose requests count, and the period in seconds."""
+        self._statistics = link.statistics
+        self._clock = link.clock
         self._period = period
-        self._counted = statistics.requests
+        self._counted = link.statistics.requests
         self._asked_at = float("-inf")
 
     async def wait(self) -> None:
         """Wait until a further request may be sent."""
-        time = asyncio.get_running_loop().time
         requests = self._statistics.requests - self._counted
         self._counted += requests
         due = self._asked_at + min(requests, _MOST_WAITED_FOR) * self._period
-        await asyncio.sleep(max(0.0, due - time()))
-        self._asked_at = time()
+        await self._clock.sleep(max(0.0, due - self._clock.time()))
+        self._asked_at = self._clock.time()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,24 +122,22 @@ def best_data_set(
 
 
 async def read_load_profile_sets(
-    client: MepClient, facts: RegisterMap, pace: Pace | None = None
+    link: Link, facts: RegisterMap, pace: Pace | None = None
 ) -> tuple[LoadProfileSet, ...]:
     """Read the data sets that are used: BT61, BT62, BT63, and ET66 if needed.
 
     Raises MeterError, and RefusalError where the meter has no load profile.
     """
-    pace = pace or Pace(client.statistics, 0)
-    dimensions = await _read_dimensions(client, pace)
+    pace = pace or Pace(link, 0)
+    dimensions = await _read_dimensions(link, pace)
     if not any(each.used for each in dimensions):
         return ()
     length = sum(each.control_length for each in dimensions)
     await pace.wait()
-    sources = decode_load_profile_sources(
-        await client.read(_BT62, 0, length), dimensions
-    )
-    mapping = await _read_mapping(client, pace, mapping_length(sum(sources, ())))
+    sources = decode_load_profile_sources(await link.read(_BT62, 0, length), dimensions)
+    mapping = await _read_mapping(link, pace, mapping_length(sum(sources, ())))
     await pace.wait()
-    states = await client.read(_BT63, 0, DATA_SET_STATUS_LENGTH * len(dimensions))
+    states = await link.read(_BT63, 0, DATA_SET_STATUS_LENGTH * len(dimensions))
     sets: list[LoadProfileSet] = []
     for index, each in enumerate(dimensions):
         if each.used and each.interval:
@@ -162,52 +158,48 @@ async def read_load_profile_sets(
     return tuple(sets)
 
 
-async def _read_mapping(
-    client: MepClient, pace: Pace, length: int
-) -> Mapping[int, int]:
+async def _read_mapping(link: Link, pace: Pace, length: int) -> Mapping[int, int]:
     """Read what mapped ids stand for, so many bytes; nothing where that is hidden."""
     if not length:
         return {}
     await pace.wait()
     try:
-        return decode_source_mapping(await client.read(_ET66, 0, length))
+        return decode_source_mapping(await link.read(_ET66, 0, length))
     except RefusalError as err:
         _LOGGER.debug("What some channels are stays unknown: %s", err)
         return {}
 
 
-async def _read_dimensions(
-    client: MepClient, pace: Pace
-) -> tuple[DataSetDimensions, ...]:
+async def _read_dimensions(link: Link, pace: Pace) -> tuple[DataSetDimensions, ...]:
     """Read BT61, which is shorter on meters with a single data set."""
     await pace.wait()
     try:
-        data = await client.read(_BT61, 0, DIMENSIONS_LENGTH)
+        data = await link.read(_BT61, 0, DIMENSIONS_LENGTH)
     except RefusalError:
         await pace.wait()
-        data = await client.read(_BT61, 0, SINGLE_DIMENSIONS_LENGTH)
+        data = await link.read(_BT61, 0, SINGLE_DIMENSIONS_LENGTH)
     return decode_load_profile_dimensions(data)
 
 
 class DataSetReader:
     """Reads the blocks of one data set, each request in its turn and at its pace."""
 
-    def __init__(self, client: MepClient, pace: Pace, data_set: LoadProfileSet) -> None:
+    def __init__(self, link: Link, pace: Pace, data_set: LoadProfileSet) -> None:
         """Take the data set as it was read just now."""
         self.data_set = data_set
         self.table = table_name(_BT64 + data_set.number - 1)
-        self._client = client
+        self._link = link
         self._pace = pace
 
     @property
     def capacity(self) -> int:
         """How many bytes one request can bring."""
-        return self._client.reply_capacity
+        return self._link.reply_capacity
 
     async def read(self, offset: int, length: int) -> bytes:
         """Return bytes of the blocks, not more than one reply holds."""
         await self._pace.wait()
-        data = await self._client.read(parse_table(self.table), offset, length)
+        data = await self._link.read(parse_table(self.table), offset, length)
         return TableData(self.table, data, offset).raw(offset, length)
 
     def decode_header(
@@ -227,7 +219,7 @@ class DataSetReader:
         """Return which blocks there are, from BT63."""
         index = self.data_set.number - 1
         await self._pace.wait()
-        data = await self._client.read(
+        data = await self._link.read(
             _BT63, DATA_SET_STATUS_LENGTH * index, DATA_SET_STATUS_LENGTH
         )
         return decode_data_set_status(data, index)
@@ -239,7 +231,7 @@ class DataSetReader:
         await self._pace.wait()
         try:
             configuration = decode_data_set_configuration(
-                await self._client.read(_ET21, offset, CONFIGURATION_LENGTH), offset
+                await self._link.read(_ET21, offset, CONFIGURATION_LENGTH), offset
             )
         except RefusalError as err:
             _LOGGER.debug("The layout of the load profile is computed: %s", err)

@@ -9,7 +9,7 @@ from typing import Self
 
 from ..discovery import MeterIdentity
 from ..errors import RefusalError
-from ..mep.client import MepClient
+from ..link import Link
 from ..registers import RegisterMap
 from ..tables.load_profile import DataSetStatus
 from ..tables.load_profile_blocks import (
@@ -101,7 +101,7 @@ class LoadProfileDownload:
 
     def __init__(
         self,
-        client: MepClient,
+        link: Link,
         identity: MeterIdentity,
         facts: RegisterMap,
         *,
@@ -120,13 +120,13 @@ class LoadProfileDownload:
         for limit in (start, end):
             if limit is not None and limit.tzinfo is None:
                 raise ValueError("The limits of a load profile need a time zone")
-        self._client = client
+        self._link = link
         self._firmware = identity.firmware_version
         self._facts = facts
         self._start = start
         self._end = end
         self._number = data_set
-        self._pace = Pace(client.statistics, period)
+        self._pace = Pace(link, period)
         self._source: _Source | None = None
         self._parts: deque[Part] = deque()
         self._blocks: dict[int, _Block] = {}
@@ -197,7 +197,7 @@ class LoadProfileDownload:
 
     async def _plan(self) -> _Source | None:
         """Find out what there is and which parts to read; None for nothing at all."""
-        sets = await read_load_profile_sets(self._client, self._facts, self._pace)
+        sets = await read_load_profile_sets(self._link, self._facts, self._pace)
         if self._number is not None:
             sets = tuple(each for each in sets if each.number == self._number)
             if not sets:
@@ -205,7 +205,7 @@ class LoadProfileDownload:
         data_set = best_data_set(sets, _PREFERRED_KEYS)
         if data_set is None:
             return None
-        reader = DataSetReader(self._client, self._pace, data_set)
+        reader = DataSetReader(self._link, self._pace, data_set)
         layout = await reader.read_layout(self._firmware)
         status = await reader.read_status()
         ring = Ring(

@@ -2,7 +2,7 @@
 
 from ..discovery import read_log_dimensions
 from ..errors import RefusalError
-from ..mep.client import MepClient
+from ..link import Link
 from ..tables.logs import LogKind, decode_log_header, entry_indices
 from ..tables.names import parse_table
 from .tables import (
@@ -26,30 +26,27 @@ _ET45 = parse_table("ET45")
 _RECURRING_READS = "ET45"
 
 
-async def read_device_dimensions(client: MepClient) -> DeviceDimensions:
+async def read_device_dimensions(link: Link) -> DeviceDimensions:
     """Read ET11. Raises MeterError, and RefusalError where the meter has none."""
-    return decode_device_dimensions(
-        await client.read(_ET11, 0, DEVICE_DIMENSIONS_LENGTH)
-    )
+    return decode_device_dimensions(await link.read(_ET11, 0, DEVICE_DIMENSIONS_LENGTH))
 
 
 async def read_mbus_devices(
-    client: MepClient, dimensions: DeviceDimensions
+    link: Link, dimensions: DeviceDimensions
 ) -> tuple[MBusDevice, ...]:
     """Read the M-Bus meters and the newest reading of each. Raises MeterError.
 
     ET16 has the first reading after a meter was added and those on demand, the log
     ET45 has the scheduled ones.
     """
-    data = await client.read(_ET14, 0, dimensions.mbus_status_length)
+    data = await link.read(_ET14, 0, dimensions.mbus_status_length)
     slots = decode_mbus_status(data, dimensions)
     if not slots:
         return ()
     readings = {
-        status.slot: [await _read_latest(client, dimensions, status)]
-        for status in slots
+        status.slot: [await _read_latest(link, dimensions, status)] for status in slots
     }
-    for status, reading in await _read_scheduled(client, slots):
+    for status, reading in await _read_scheduled(link, slots):
         readings[status.slot].append(reading)
     return tuple(
         mbus_device(status, _newest(readings[status.slot])) for status in slots
@@ -66,27 +63,27 @@ def _newest(readings: list[MBusReading | None]) -> MBusReading | None:
 
 
 async def _read_latest(
-    client: MepClient, dimensions: DeviceDimensions, status: MBusStatus
+    link: Link, dimensions: DeviceDimensions, status: MBusStatus
 ) -> MBusReading | None:
     """Read the entry of ET16 of a meter, if it was ever written."""
     length = min(status.reading_length, dimensions.reading_length)
     if not length:
         return None
     offset = dimensions.reading_offset(status.slot)
-    return decode_mbus_reading("ET16", await client.read(_ET16, offset, length))
+    return decode_mbus_reading("ET16", await link.read(_ET16, offset, length))
 
 
 async def _read_scheduled(
-    client: MepClient, slots: tuple[MBusStatus, ...]
+    link: Link, slots: tuple[MBusStatus, ...]
 ) -> list[tuple[MBusStatus, MBusReading]]:
     """Read the newest entry of ET45 of each meter that has one there."""
     try:
-        log = (await read_log_dimensions(client)).get(_RECURRING_READS)
+        log = (await read_log_dimensions(link)).get(_RECURRING_READS)
         if log is None or not log.entries:
             return []
         kind = LogKind.SMALL
         header = decode_log_header(
-            _RECURRING_READS, kind, await client.read(_ET45, 0, kind.header_length)
+            _RECURRING_READS, kind, await link.read(_ET45, 0, kind.header_length)
         )
     except RefusalError:
         return []
@@ -98,7 +95,7 @@ async def _read_scheduled(
         offset = kind.header_length + index * log.entry_length
         entry = decode_recurring_read(
             _RECURRING_READS,
-            await client.read(_ET45, offset, RECURRING_READ_HEADER_LENGTH),
+            await link.read(_ET45, offset, RECURRING_READ_HEADER_LENGTH),
             offset,
         )
         if not entry.successful or entry.handle not in missing:
@@ -106,7 +103,7 @@ async def _read_scheduled(
         length = min(
             entry.reading_length, log.entry_length - RECURRING_READ_HEADER_LENGTH
         )
-        data = await client.read(_ET45, offset + RECURRING_READ_HEADER_LENGTH, length)
+        data = await link.read(_ET45, offset + RECURRING_READ_HEADER_LENGTH, length)
         found.append(
             (missing.pop(entry.handle), decode_mbus_reading(_RECURRING_READS, data))
         )

@@ -1,10 +1,8 @@
 """Reading tables of a meter over a link that may fail in every way."""
 
-import asyncio
 import logging
 import secrets
-import time
-from typing import Final
+from typing import Final, override
 
 from ..errors import (
     KeyRefusedError,
@@ -15,21 +13,16 @@ from ..errors import (
     TlsError,
     UnverifiedReplyError,
 )
-from ..port import Port
-from ..requests import (
-    FullRead,
-    PartialRead,
-    ReadRequest,
-    ResponseCode,
-    refusal,
-    response_data,
-)
+from ..host_clock import HostClock
+from ..key import KeyKind
+from ..link import Link
+from ..requests import PartialRead, ReadRequest, ResponseCode, refusal, response_data
 from ..statistics import LinkStatistics
 from ..trace import ExchangeRecord, Trace
+from .message_port import MessagePort
 from .packet import invalid_sequence_number
 from .security import Envelope, Exchange, Security
-
-__all__ = ["LinkStatistics", "MepClient"]
+from .tls_probe import probe_tls_on
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,17 +39,9 @@ _PROBES = 2
 _REOPEN_AFTER_SILENCE = 10.0
 """Seconds without a reply after which the port is opened anew."""
 
-_PARTIAL_READ_REFUSED = frozenset(
-    {
-        ResponseCode.UNRECOGNIZED,
-        ResponseCode.UNSUPPORTED,
-        ResponseCode.AUTHENTICATION_FAILURE,
-    }
-)
 
-
-class MepClient:
-    """Reads tables, and recovers from what goes wrong on the way.
+class MepClient(Link):
+    """The link through the MEP.
 
     One request is asked until it is answered or each rung of the ladder was tried:
     the same bytes again after silence (the port does that), a new session where
@@ -68,45 +53,55 @@ class MepClient:
 
     def __init__(
         self,
-        port: Port,
+        port: MessagePort,
         security: Security,
+        *,
         statistics: LinkStatistics,
-        trace: Trace | None = None,
+        trace: Trace,
+        clock: HostClock,
     ) -> None:
-        """Join a port and a mode of security; nothing is sent yet.
-
-        sequence_jumps counts the numbers that the meter changed by itself: not those
-        it refused because a reply was lost.
-        """
+        """Join a port and a mode of security; nothing is sent yet."""
         self.statistics = statistics
-        self.trace = trace or Trace()
-        self.port = port
+        self.trace = trace
+        self.clock = clock
+        self._port = port
         self._security = security
-        self.sequence_jumps = 0
+        self._sequence_jumps = 0
         self._sequence_number = secrets.randbelow(_SEQUENCE_NUMBERS)
         self._believed_number = self._sequence_number
         self._starts_anew = False
-        self._replied_at = asyncio.get_running_loop().time()
+        self._replied_at = clock.time()
 
     @property
-    def answering(self) -> bool:
-        """Whether the meter has answered since the port was opened."""
-        return self.port.answering
+    @override
+    def is_answering(self) -> bool:
+        return self._port.is_answering
 
     @property
-    def announces_changes(self) -> bool:
-        """Whether sequence_jumps tells when the meter may have changed its tables."""
-        return self._security.numbered
-
-    @property
+    @override
     def reply_capacity(self) -> int:
-        """Bytes of table data that fit one reply."""
         return self._security.reply_capacity
 
-    async def close(self) -> None:
-        """End the session, if there is one, and close the port for good."""
-        await self.port.close(self._security.farewell())
+    @property
+    @override
+    def sessions(self) -> int:
+        counted = self.statistics
+        return counted.sequence_resyncs + counted.reopens + counted.tls_handshakes
 
+    @property
+    @override
+    def restarts(self) -> int | None:
+        """How often the meter changed its sequence number by itself.
+
+        Numbers that it refused because a reply was lost do not count.
+        """
+        return self._sequence_jumps if self._security.numbered else None
+
+    @override
+    async def close(self) -> None:
+        await self._port.close(self._security.farewell())
+
+    @override
     def forget_session(self) -> None:
         """Let the next request start anew.
 
@@ -115,63 +110,12 @@ class MepClient:
         """
         self._starts_anew = True
 
-    async def read(
-        self, table: int, offset: int, count: int, *, table_length: int | None = None
-    ) -> bytes:
-        """Return count bytes of a table, fewer where the table ends before.
+    @override
+    async def probe_tls(self, key: bytes) -> KeyKind | None:
+        return await probe_tls_on(self._port, key)
 
-        What does not fit one reply is read in several. With table_length, the
-        length of the whole table, a meter that refuses partial reads is asked for
-        the full table, if that fits a reply. Raises MeterError.
-        """
-        capacity = self.reply_capacity
-        parts: list[bytes] = []
-        for start in range(offset, offset + count, capacity):
-            size = min(capacity, offset + count - start)
-            try:
-                part = await self.request(PartialRead(table, start, size))
-            except RefusalError as err:
-                if (
-                    err.code not in _PARTIAL_READ_REFUSED
-                    or table_length is None
-                    or table_length > capacity
-                ):
-                    raise
-                whole = await self.request(FullRead(table, table_length))
-                return whole[offset : offset + count]
-            parts.append(part)
-            if len(part) < size:
-                break
-        return b"".join(parts)
-
-    async def read_to_end(self, table: int, offset: int) -> bytes:
-        """Return the bytes of a table of unknown length from an offset on.
-
-        A read that goes beyond the end is refused by some meters and cut by others,
-        so the end is approached in ever smaller steps. Raises MeterError, and
-        RefusalError when not even one byte can be read.
-        """
-        data = bytearray()
-        size = self.reply_capacity
-        while size:
-            try:
-                part = await self.request(PartialRead(table, offset + len(data), size))
-            except RefusalError:
-                if size == 1 and not data:
-                    raise
-                size //= 2
-                continue
-            data += part
-            if len(part) < size:
-                break
-        return bytes(data)
-
+    @override
     async def request(self, request: ReadRequest) -> bytes:
-        """Return the table data that the meter answers to a request.
-
-        Raises RefusalError when the meter refuses it, and every other child of
-        MeterError when no verified reply could be had.
-        """
         try:
             data = response_data(request, await self._ask(request))
         except MeterError as err:
@@ -180,10 +124,12 @@ class MepClient:
                 self.trace.refuse(request.table, err.code)
             raise
         if isinstance(request, PartialRead):
-            self.trace.keep(request.table, request.offset, request.count, data)
+            self.trace.keep(
+                request.table, request.offset, request.count, data, self.clock.now()
+            )
         else:
-            self.trace.keep(request.table, 0, request.length, data)
-        self._replied_at = asyncio.get_running_loop().time()
+            self.trace.keep(request.table, 0, request.length, data, self.clock.now())
+        self._replied_at = self.clock.time()
         return data
 
     async def _ask(self, request: ReadRequest) -> bytes:
@@ -225,7 +171,7 @@ class MepClient:
             # Whether the meter returns its present number or the next one differs
             # between meters; the one after the returned is valid for both.
             self.statistics.sequence_resyncs += 1
-            self.sequence_jumps += not _continues(self._believed_number, number)
+            self._sequence_jumps += not _continues(self._believed_number, number)
             self._sequence_number = self._believed_number = number
         raise refusal(request, ResponseCode.INVALID_SEQUENCE)
 
@@ -233,10 +179,10 @@ class MepClient:
         """Return the response packet of a reply that was verified."""
         reopened = False
         corrupted = 0
-        await self.port.open()
+        await self._port.open()
         while True:
             try:
-                return await self.port.converse(
+                return await self._port.converse(
                     lambda exchange: self._exchange(exchange, packet)
                 )
             except UnverifiedReplyError:
@@ -244,7 +190,7 @@ class MepClient:
                 if corrupted == _CORRUPTED_LIMIT:
                     raise
             except NoReplyError:
-                silence = asyncio.get_running_loop().time() - self._replied_at
+                silence = self.clock.time() - self._replied_at
                 if reopened or silence < _REOPEN_AFTER_SILENCE:
                     raise
                 reopened = True
@@ -259,7 +205,7 @@ class MepClient:
     async def _reopen(self) -> None:
         """Open the port anew; what was agreed with the meter may be lost."""
         self._security.forget()
-        await self.port.reopen()
+        await self._port.reopen()
 
     async def _exchange(self, exchange: Exchange, packet: bytes) -> bytes:
         """Return the packet of a genuine reply, in a new session where one is needed.
@@ -277,7 +223,7 @@ class MepClient:
                 if self._security.established:
                     raise
                 _LOGGER.debug("There is no session: %s", err)
-                if attempts < self.port.copies:
+                if attempts < self._port.copies:
                     continue
                 if isinstance(err, UnverifiedReplyError):
                     raise TlsError(f"No secured session holds: {err}") from err
@@ -285,7 +231,7 @@ class MepClient:
 
     async def _attempt(self, exchange: Exchange, packet: bytes) -> bytes:
         """Return the packet of a genuine reply; whatever comes of it is kept."""
-        began, began_at = asyncio.get_running_loop().time(), time.time()
+        began, began_at = self.clock.time(), self.clock.now()
         sent = self.statistics.requests
         reply: bytes | None = None
         error: str | None = None
@@ -302,7 +248,7 @@ class MepClient:
             self.trace.add(
                 ExchangeRecord(
                     at=began_at,
-                    seconds=asyncio.get_running_loop().time() - began,
+                    seconds=self.clock.time() - began,
                     sent=self.statistics.requests - sent,
                     request=packet,
                     reply=reply,

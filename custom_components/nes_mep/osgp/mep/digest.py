@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-KEY_LENGTH = 16
+from ..key import KEY_LENGTH
+
 DIGEST_LENGTH = 8
 
 _PASS = 24 * 8

@@ -13,9 +13,10 @@ from ..errors import (
     PortError,
     TlsUnsupportedError,
 )
-from ..port import Port, Timing
+from ..host_clock import HOST_CLOCK, HostClock
+from ..key import KeyKind
 from ..statistics import LinkStatistics
-from .key import KeyKind
+from .message_port import MessagePort
 from .security import Exchange
 from .security.tls import TlsSecurity
 
@@ -28,20 +29,20 @@ _HOPELESS = (PortError, NoReplyError, TlsUnsupportedError)
 
 
 async def probe_tls(
-    url: str, key: bytes, *, timing: Timing | None = None
+    url: str, key: bytes, *, clock: HostClock = HOST_CLOCK
 ) -> KeyKind | None:
     """Open a port and return as which of its keys the meter takes a key in TLS.
 
     None says that no session could be made, for whatever reason.
     """
-    port = Port(url, statistics=LinkStatistics(), timing=timing)
+    port = MessagePort(url, statistics=LinkStatistics(), clock=clock)
     try:
         return await probe_tls_on(port, key)
     finally:
         await port.close()
 
 
-async def probe_tls_on(port: Port, key: bytes) -> KeyKind | None:
+async def probe_tls_on(port: MessagePort, key: bytes) -> KeyKind | None:
     """Do the same on a port that others use too, in turns of its own.
 
     A session that was made is ended at once, so that the meter is asked in the
@@ -57,7 +58,7 @@ async def probe_tls_on(port: Port, key: bytes) -> KeyKind | None:
     return None
 
 
-async def _takes(port: Port, security: TlsSecurity) -> bool:
+async def _takes(port: MessagePort, security: TlsSecurity) -> bool:
     """Return whether there is a session with a key; raises what is hopeless."""
 
     async def talk(exchange: Exchange) -> None:

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from ..key import KeyKind
+from ...key import KeyKind
 from . import Security
 from .digest import DigestSecurity
 from .rc4 import Rc4Security

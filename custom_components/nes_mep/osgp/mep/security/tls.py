@@ -14,8 +14,8 @@ from ...errors import (
     TlsUnsupportedError,
     UnverifiedReplyError,
 )
+from ...key import KeyKind
 from ...requests import ResponseCode
-from ..key import KeyKind
 from . import MESSAGE_LIMIT, REPLY_HEAD, Envelope, Exchange, Security
 from .tls_handshake import ClientHandshake
 from .tls_records import CIPHER_OVERHEAD, Alert, TlsAlertError

@@ -3,8 +3,8 @@
 from enum import IntEnum
 from typing import override
 
-from .digest import KEY_LENGTH
-
+KEY_LENGTH = 16
+"""Bytes of a key that count."""
 _LONGEST_KEY = 20
 
 

@@ -1,0 +1,34 @@
+"""The clock of this computer: the one place where time comes in."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+import time
+
+
+class HostClock:
+    """Tells the time, and waits for it.
+
+    The client takes one when a meter is opened, so that a program or a test can
+    hand in another.
+    """
+
+    def now(self) -> datetime:
+        """Return the time, aware and in UTC."""
+        return datetime.now(UTC)
+
+    def time(self) -> float:
+        """Return seconds that never run backwards, for measuring how long things take."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds."""
+        await asyncio.sleep(seconds)
+
+    def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """Return a context whose body raises TimeoutError after so many seconds."""
+        return asyncio.timeout(seconds)
+
+
+HOST_CLOCK = HostClock()
+"""The clock that is used where no other is given."""

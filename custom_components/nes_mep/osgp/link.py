@@ -1,0 +1,127 @@
+"""What every link to a meter offers, whichever port of the meter it uses."""
+
+from abc import ABC, abstractmethod
+
+from .errors import RefusalError
+from .host_clock import HostClock
+from .key import KeyKind
+from .requests import FullRead, PartialRead, ReadRequest, ResponseCode
+from .statistics import LinkStatistics
+from .trace import Trace
+
+_PARTIAL_READ_REFUSED = frozenset(
+    {
+        ResponseCode.UNRECOGNIZED,
+        ResponseCode.UNSUPPORTED,
+        ResponseCode.AUTHENTICATION_FAILURE,
+    }
+)
+
+
+class Link(ABC):
+    """Reads bytes of a meter's tables, and recovers from what goes wrong on the way.
+
+    statistics counts what happens, trace keeps the last exchanges, and clock is what
+    all waits go by.
+    """
+
+    statistics: LinkStatistics
+    trace: Trace
+    clock: HostClock
+
+    @property
+    @abstractmethod
+    def reply_capacity(self) -> int:
+        """Bytes of table data that fit one reply."""
+
+    @property
+    @abstractmethod
+    def is_answering(self) -> bool:
+        """Whether the meter has answered since the port was opened."""
+
+    @property
+    @abstractmethod
+    def sessions(self) -> int:
+        """How often a session with the meter began; another meter may answer since."""
+
+    @property
+    @abstractmethod
+    def restarts(self) -> int | None:
+        """How often the meter began anew by itself, which announces new dimensions.
+
+        None where the link does not tell.
+        """
+
+    @abstractmethod
+    async def request(self, request: ReadRequest) -> bytes:
+        """Return the table data that the meter answers to a request.
+
+        Raises RefusalError when the meter refuses it, and every other child of
+        MeterError when no verified reply could be had.
+        """
+
+    async def read(
+        self, table: int, offset: int, count: int, *, table_length: int | None = None
+    ) -> bytes:
+        """Return count bytes of a table, fewer where the table ends before.
+
+        What does not fit one reply is read in several. With table_length, the
+        length of the whole table, a meter that refuses partial reads is asked for
+        the full table, if that fits a reply. Raises MeterError.
+        """
+        capacity = self.reply_capacity
+        parts: list[bytes] = []
+        for start in range(offset, offset + count, capacity):
+            size = min(capacity, offset + count - start)
+            try:
+                part = await self.request(PartialRead(table, start, size))
+            except RefusalError as err:
+                if (
+                    err.code not in _PARTIAL_READ_REFUSED
+                    or table_length is None
+                    or table_length > capacity
+                ):
+                    raise
+                whole = await self.request(FullRead(table, table_length))
+                return whole[offset : offset + count]
+            parts.append(part)
+            if len(part) < size:
+                break
+        return b"".join(parts)
+
+    async def read_to_end(self, table: int, offset: int) -> bytes:
+        """Return the bytes of a table of unknown length from an offset on.
+
+        A read that goes beyond the end is refused by some meters and cut by others,
+        so the end is approached in ever smaller steps. Raises MeterError, and
+        RefusalError when not even one byte can be read.
+        """
+        data = bytearray()
+        size = self.reply_capacity
+        while size:
+            try:
+                part = await self.request(PartialRead(table, offset + len(data), size))
+            except RefusalError:
+                if size == 1 and not data:
+                    raise
+                size //= 2
+                continue
+            data += part
+            if len(part) < size:
+                break
+        return bytes(data)
+
+    async def probe_tls(self, key: bytes) -> KeyKind | None:
+        """Return as which of its keys the meter takes a key in TLS, None for no TLS.
+
+        The mode of security of the link stays what it is.
+        """
+        return None
+
+    @abstractmethod
+    def forget_session(self) -> None:
+        """Let the next request start a new session."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End the session, if there is one, and close the port for good."""
