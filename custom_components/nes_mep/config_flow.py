@@ -13,7 +13,7 @@ from homeassistant.config_entries import (
     OptionsFlowWithReload,
 )
 from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL, UnitOfTime
-from homeassistant.core import callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -41,17 +41,10 @@ from .const import (
     MAX_SCAN_INTERVAL,
     MIN_SCAN_INTERVAL,
 )
+from .link.errors import failure_of
 from .link.find_meter import FoundMeter, LinkSecurity, find_meter, is_exposed
-from .osgp import (
-    KeyRefusedError,
-    MeterError,
-    NoReplyError,
-    PortError,
-    SecurityMode,
-    TlsError,
-    UnverifiedReplyError,
-    parse_key,
-)
+from .link.host_clock import host_clock
+from .osgp import KeyRefusedError, MeterError, SecurityMode, parse_key
 
 if TYPE_CHECKING:
     import probatio as vol
@@ -66,13 +59,6 @@ _AUTOMATIC = "automatic"
 _SECURITY_MODES = [
     mode.value for mode in (SecurityMode.TLS, SecurityMode.DIGEST, SecurityMode.RC4)
 ]
-
-_ERRORS: dict[type[MeterError], str] = {
-    PortError: "cannot_connect",
-    NoReplyError: "no_reply",
-    TlsError: "tls_refused",
-    UnverifiedReplyError: "not_verified",
-}
 
 _KEY_SELECTOR = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
 
@@ -188,6 +174,7 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
             self._async_abort_entries_match({CONF_PORT: user_input[CONF_PORT]})
             choice = user_input[_ADVANCED][CONF_SECURITY]
             found, errors = await _async_find(
+                self.hass,
                 user_input[CONF_PORT],
                 user_input[CONF_KEY],
                 None if choice == _AUTOMATIC else SecurityMode(choice),
@@ -255,7 +242,7 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
             if entry.state.recoverable:
                 await self.hass.config_entries.async_unload(entry.entry_id)
             found, errors = await _async_find(
-                port, key, SecurityMode(user_input[CONF_SECURITY])
+                self.hass, port, key, SecurityMode(user_input[CONF_SECURITY])
             )
             if found is None or found.identity.serial_number != entry.unique_id:
                 self._async_go_on(entry)
@@ -291,6 +278,7 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
         errors: dict[str, str] = {}
         if user_input is not None:
             found, errors = await _async_find(
+                self.hass,
                 entry.data[CONF_PORT],
                 user_input[CONF_KEY],
                 LinkSecurity.of_entry(entry.data).mode,
@@ -331,7 +319,7 @@ class NesMepOptionsFlow(OptionsFlowWithReload):
 
 
 async def _async_find(
-    port: str, key_text: str, mode: SecurityMode | None
+    hass: HomeAssistant, port: str, key_text: str, mode: SecurityMode | None
 ) -> tuple[FoundMeter | None, dict[str, str]]:
     """Return the meter behind a port, or the errors to show in the form."""
     try:
@@ -339,15 +327,11 @@ async def _async_find(
     except ValueError:
         return None, {CONF_KEY: "invalid_key_format"}
     try:
-        return await find_meter(port, key, mode), {}
-    except KeyRefusedError:
-        return None, {CONF_KEY: "invalid_auth"}
-    except tuple(_ERRORS) as err:
-        return None, {
-            "base": next(
-                text for kind, text in _ERRORS.items() if isinstance(err, kind)
-            )
-        }
+        return await find_meter(port, key, mode, clock=host_clock(hass)), {}
+    except MeterError as err:
+        _LOGGER.debug("The meter was not identified: %s", err)
+        field = CONF_KEY if isinstance(err, KeyRefusedError) else "base"
+        return None, {field: failure_of(err).form}
     except Exception:
         _LOGGER.exception("Unexpected error while the meter was identified")
         return None, {"base": "unknown"}

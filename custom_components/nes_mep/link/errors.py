@@ -1,4 +1,4 @@
-"""What the errors of the meter client mean to a user of Home Assistant: one table."""
+"""What errors of the meter client mean to a user of Home Assistant: one table."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,80 +31,110 @@ class FailureKind(StrEnum):
 class Failure:
     """What an error means.
 
-    text is the translation key of the error that Home Assistant shows. reason tells
-    apart what has the same kind. can_mend says whether another session may help.
+    text is the translation key of the error that Home Assistant shows, and form that
+    of the error in a dialogue. reason tells apart what has the same kind. can_recover
+    says whether a new session may help.
     """
 
     text: str
+    form: str
     kind: FailureKind
     reason: str
-    can_mend: bool = True
+    can_recover: bool = True
+
+
+def _refusal(
+    text: str,
+    kind: FailureKind = FailureKind.NO_REPLY,
+    *,
+    can_recover: bool = False,
+) -> Failure:
+    """Describe a refusal: the meter understood the request and has its reasons."""
+    return Failure(text, "refused", kind, "request_refused", can_recover)
 
 
 _BY_CODE = {
-    ResponseCode.NO_PERMISSION: Failure(
-        "table_forbidden", FailureKind.NO_REPLY, "request_refused", can_mend=False
+    ResponseCode.NO_PERMISSION: _refusal("table_forbidden"),
+    ResponseCode.NOT_POSSIBLE: _refusal("table_unavailable"),
+    ResponseCode.TABLE_NOT_POSSIBLE: _refusal("table_absent"),
+    ResponseCode.AUTHENTICATION_FAILURE: _refusal(
+        "not_readable", FailureKind.AUTHENTICATION_FAILURE, can_recover=True
     ),
-    ResponseCode.NOT_POSSIBLE: Failure(
-        "table_unavailable", FailureKind.NO_REPLY, "request_refused", can_mend=False
-    ),
-    ResponseCode.TABLE_NOT_POSSIBLE: Failure(
-        "table_absent", FailureKind.NO_REPLY, "request_refused", can_mend=False
-    ),
-    ResponseCode.AUTHENTICATION_FAILURE: Failure(
-        "not_readable", FailureKind.AUTHENTICATION_FAILURE, "request_refused"
-    ),
-    ResponseCode.INVALID_SEQUENCE: Failure(
-        "not_readable", FailureKind.INVALID_SEQUENCE, "request_refused"
+    ResponseCode.INVALID_SEQUENCE: _refusal(
+        "not_readable", FailureKind.INVALID_SEQUENCE, can_recover=True
     ),
 }
 
-# The first that fits counts.
 _BY_ERROR: tuple[tuple[type[MeterError], Failure], ...] = (
     (
         PortError,
-        Failure("cannot_connect", FailureKind.NO_REPLY, "cannot_connect"),
+        Failure(
+            text="cannot_connect",
+            form="cannot_connect",
+            kind=FailureKind.NO_REPLY,
+            reason="cannot_connect",
+        ),
     ),
-    (NoReplyError, Failure("no_reply", FailureKind.NO_REPLY, "no_reply")),
+    (
+        NoReplyError,
+        Failure(
+            text="no_reply",
+            form="no_reply",
+            kind=FailureKind.NO_REPLY,
+            reason="no_reply",
+        ),
+    ),
     (
         KeyRefusedError,
-        Failure("invalid_auth", FailureKind.AUTHENTICATION_FAILURE, "key_refused"),
+        Failure(
+            text="invalid_auth",
+            form="invalid_auth",
+            kind=FailureKind.AUTHENTICATION_FAILURE,
+            reason="key_refused",
+        ),
     ),
     (
         TlsUnsupportedError,
         Failure(
-            "tls_refused",
-            FailureKind.AUTHENTICATION_FAILURE,
-            "tls_refused",
-            can_mend=False,
+            text="tls_refused",
+            form="tls_refused",
+            kind=FailureKind.AUTHENTICATION_FAILURE,
+            reason="tls_refused",
+            can_recover=False,
         ),
     ),
     (
         TlsError,
-        Failure("tls_refused", FailureKind.AUTHENTICATION_FAILURE, "tls_failed"),
-    ),
-    # The meter understood and has its reasons, busy for example: no readings came.
-    (
-        RefusalError,
         Failure(
-            "not_readable", FailureKind.NO_REPLY, "request_refused", can_mend=False
+            text="tls_refused",
+            form="tls_refused",
+            kind=FailureKind.AUTHENTICATION_FAILURE,
+            reason="tls_failed",
         ),
     ),
+    (RefusalError, _refusal("not_readable")),
     (
         UnverifiedReplyError,
-        Failure("not_readable", FailureKind.CORRUPTED_REPLY, "not_verified"),
+        Failure(
+            text="not_readable",
+            form="not_verified",
+            kind=FailureKind.CORRUPTED_REPLY,
+            reason="not_verified",
+        ),
     ),
     # Verified but not understood: asking again brings the same.
     (
         MeterError,
         Failure(
-            "not_readable",
-            FailureKind.CORRUPTED_REPLY,
-            "not_understood",
-            can_mend=False,
+            text="not_readable",
+            form="not_understood",
+            kind=FailureKind.CORRUPTED_REPLY,
+            reason="not_understood",
+            can_recover=False,
         ),
     ),
 )
+"""The first that fits counts."""
 
 
 def failure_of(err: MeterError) -> Failure:
