@@ -19,8 +19,9 @@ from homeassistant.core import HomeAssistant, StateMachine
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
+from .driven_clock import DrivenClock
 from .simulator import Exchange, SimulatedMeter, table_name
-from .values import KEY, Stopwatch
+from .values import KEY
 
 
 def make_entry(meter: SimulatedMeter, port: str, **options: object) -> MockConfigEntry:
@@ -65,9 +66,11 @@ async def begin_poll(hass: HomeAssistant, meter: SimulatedMeter) -> None:
         await asked.wait()
 
 
-async def pass_time(hass: HomeAssistant, stopwatch: Stopwatch, seconds: float) -> None:
+async def pass_time(
+    hass: HomeAssistant, host_clock: DrivenClock, seconds: float
+) -> None:
     """Poll once, so many seconds after the last time."""
-    stopwatch.seconds += seconds
+    host_clock.move(seconds)
     await poll(hass)
 
 

@@ -5,16 +5,19 @@ which run without it, are below this folder too. What needs it is in common.py.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
-from importlib import import_module
+from typing import TYPE_CHECKING
 from unittest.mock import PropertyMock, patch
 
 import pytest
 
+from .driven_clock import DrivenClock, driven_clock
 from .simulator import SimulatedMeter, serve_pty, serve_tcp
 from .simulator.catalogue import EVERY_PROFILE
-from .values import KEY, Clock, Stopwatch
+from .values import KEY, Clock
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
 
 
 @pytest.fixture
@@ -30,11 +33,16 @@ def right_clock(clock: Clock) -> None:
 
 
 @pytest.fixture
-def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
-    """Return what decides when slow tables are due, which tests can move."""
-    stopwatch = Stopwatch()
-    monkeypatch.setattr("custom_components.nes_mep.coordinator.monotonic", stopwatch)
-    return stopwatch
+async def host_clock() -> DrivenClock:
+    """Return the clock of Home Assistant's machine, which tests drive."""
+    return driven_clock()
+
+
+@pytest.fixture
+async def hass(hass: HomeAssistant, host_clock: DrivenClock) -> HomeAssistant:
+    """Return a Home Assistant whose meters are read by the clock of the test."""
+    hass.data["nes_mep_clock"] = host_clock
+    return hass
 
 
 @pytest.fixture
@@ -52,37 +60,20 @@ def meter(profile: str, clock: Clock) -> SimulatedMeter:
 
 
 @pytest.fixture
-async def url(socket_enabled: None, meter: SimulatedMeter) -> AsyncIterator[str]:
+async def url(
+    socket_enabled: None, meter: SimulatedMeter, host_clock: DrivenClock
+) -> AsyncIterator[str]:
     """Serve the simulated meter in the network and return its address."""
-    async with serve_tcp(meter) as url:
+    async with serve_tcp(meter, timers=host_clock) as url:
         yield url
 
 
 @pytest.fixture
-async def path(meter: SimulatedMeter) -> AsyncIterator[str]:
+async def path(meter: SimulatedMeter, host_clock: DrivenClock) -> AsyncIterator[str]:
     """Serve the simulated meter on a pseudo-terminal and return its path."""
+    host_clock.grace = 0.5  # the kernel hands its bytes on when it comes to it
     async with serve_pty(meter) as path:
         yield path
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for replies of a silent meter as long as loopback needs, not a real line."""
-    port = import_module("custom_components.nes_mep.osgp.port")
-    for name in ("LOCAL_TIMING", "NETWORK_TIMING"):
-        timing = replace(getattr(port, name), reply=0.1, enable_off=0.0)
-        monkeypatch.setattr(port, name, timing)
-
-
-@pytest.fixture
-def hasty_history(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Import the history without its pauses: where time stands still, they have no end."""
-    for name in (
-        "history.schedule._LOOK_DELAY",
-        "history.importer._RETRY_PAUSE",
-        "history.importer.REQUEST_PERIOD",
-    ):
-        monkeypatch.setattr(f"custom_components.nes_mep.{name}", 0.0)
 
 
 @pytest.fixture

@@ -187,7 +187,6 @@ async def make_house(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    impatient: None,
     tmp_path: Path,
 ) -> Callable[..., Any]:
     """Return a function that makes a house with an automation from a blueprint."""

@@ -98,9 +98,7 @@ async def test_user_corrects_a_mistake(
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_user_finds_no_meter(
-    hass: HomeAssistant, url: str, impatient: None
-) -> None:
+async def test_user_finds_no_meter(hass: HomeAssistant, url: str) -> None:
     """A port that opens and stays silent is told from one that does not open."""
     flow_id = await start(hass)
 

@@ -84,7 +84,7 @@ async def test_user_has_a_wrong_key_for_tls(
 
 
 async def test_user_has_a_meter_that_ignores_tls(
-    hass: HomeAssistant, meter: SimulatedMeter, url: str, impatient: None
+    hass: HomeAssistant, meter: SimulatedMeter, url: str
 ) -> None:
     """A meter that does not react to TLS at all is read in the old mode."""
     meter.add_fault(Fault(kind="silence", request_code=0x58))
@@ -119,7 +119,6 @@ async def test_user_insists_on_a_mode_that_does_not_work(
     meter: SimulatedMeter,
     url: str,
     tls_meter: SimulatedMeter,
-    impatient: None,
 ) -> None:
     """TLS that is chosen is not replaced, and neither is the old mode."""
     flow_id = await start(hass)
@@ -346,7 +345,6 @@ async def test_reconfigure_does_not_go_down(
     hass: HomeAssistant,
     tls_meter: SimulatedMeter,
     socket_enabled: None,
-    impatient: None,
     answer: bytes,
 ) -> None:
     """A man in the middle of an entry with TLS gets no digest out of the flow."""

@@ -45,7 +45,6 @@ async def test_meter_goes_silent(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    impatient: None,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """One poll makes the sensors unavailable, the next brings them back, each logged once."""
@@ -125,7 +124,7 @@ async def test_table_fails(
 
 @pytest.mark.parametrize("table", [23, 28])
 async def test_table_is_silent(
-    hass: HomeAssistant, meter: SimulatedMeter, url: str, impatient: None, table: int
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, table: int
 ) -> None:
     """A table to which no answer comes does not hold up the other either."""
     entry = await set_up(hass, make_entry(meter, url))

@@ -17,9 +17,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
 from .common import make_entry, pass_time, poll, set_up, states
+from .driven_clock import DrivenClock
 from .simulator import DEFAULT_KEY, Fault, SimulatedMeter, serve_tcp
 from .simulator.replay import Recording, ReplayedMeter
-from .values import KEY, NOON, Clock, Stopwatch
+from .values import KEY, NOON, Clock
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
@@ -65,12 +66,12 @@ async def test_nothing_tells_whose_meter_it_is(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     hass_client: ClientSessionGenerator,
 ) -> None:
     """Neither numbers nor key nor port are in the file, not even in errors."""
     entry = await set_up(hass, make_entry(meter, url))
-    await pass_time(hass, stopwatch, 60)
+    await pass_time(hass, host_clock, 60)
     sequence = meter.sequence
     text = json.dumps(await download(hass, hass_client, entry)).lower()
     assert sequence.to_bytes(4).hex() not in text
@@ -97,12 +98,12 @@ async def test_facts(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     hass_client: ClientSessionGenerator,
 ) -> None:
     """Everything about the meter and the link is there."""
     entry = await set_up(hass, make_entry(meter, url, scan_interval=10))
-    await pass_time(hass, stopwatch, 60)
+    await pass_time(hass, host_clock, 60)
     found = (await download(hass, hass_client, entry))["data"]
 
     assert found["state"] == "loaded"
@@ -172,7 +173,6 @@ async def test_meter_that_cannot_be_set_up(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    impatient: None,
     hass_client: ClientSessionGenerator,
 ) -> None:
     """What came of the attempts is there, as that is what has to be found out."""
@@ -196,7 +196,6 @@ async def test_meter_that_falls_silent(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    impatient: None,
     hass_client: ClientSessionGenerator,
 ) -> None:
     """A meter that does not answer is not asked more, or not for long."""
@@ -223,7 +222,7 @@ async def test_replay(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     everything_enabled: None,
     hass_client: ClientSessionGenerator,
     clock: Clock,
@@ -232,7 +231,7 @@ async def test_replay(
     """A meter made of the file shows the same in another Home Assistant."""
     meter.clock_offset = 33
     entry = await set_up(hass, make_entry(meter, url))
-    await pass_time(hass, stopwatch, 60)
+    await pass_time(hass, host_clock, 60)
     expected = states(hass, entry)
     file = tmp_path / "diagnostics.json"
     file.write_text(json.dumps(await download(hass, hass_client, entry)))
@@ -256,7 +255,7 @@ async def test_replay(
                 data={"port": address, "key": DEFAULT_KEY.decode()},
             ),
         )
-        await pass_time(hass, stopwatch, 60)
+        await pass_time(hass, host_clock, 60)
         assert again.state is ConfigEntryState.LOADED
         found = states(hass, again)
         await hass.config_entries.async_unload(again.entry_id)

@@ -17,9 +17,9 @@ from .common import (
     unavailable,
     written_states,
 )
+from .driven_clock import DrivenClock
 from .simulator import PROFILES, Fault, SimulatedMeter
 from .truth import Truth
-from .values import Stopwatch
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
@@ -131,7 +131,7 @@ async def test_changed_while_nobody_looked(
 
 
 async def test_subjects_are_learned_again(
-    hass: HomeAssistant, meter: SimulatedMeter, url: str, stopwatch: Stopwatch
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, host_clock: DrivenClock
 ) -> None:
     """A change of the dimensions is a reason to ask again for what was refused."""
     meter.add_fault(Fault(kind="refuse", table=3, code=0x03))
@@ -151,7 +151,7 @@ async def test_subjects_are_learned_again(
     for _ in range(2):
         await poll(hass)
     assert "alarm_low_battery" not in entity_ids(hass, entry)
-    await pass_time(hass, stopwatch, 3600)
+    await pass_time(hass, host_clock, 3600)
     assert "alarm_low_battery" not in entity_ids(hass, entry)
     assert PROFILES["gen3"].disconnect
     assert states(hass, entry)["disconnect_state"] == "closed"

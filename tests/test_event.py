@@ -16,8 +16,9 @@ from homeassistant.core import HomeAssistant, ServiceResponse
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .common import entity_ids, make_entry, pass_time, poll, set_up, states, unavailable
+from .driven_clock import DrivenClock
 from .simulator import Fault, SimulatedMeter
-from .values import NOON, Clock, Stopwatch
+from .values import NOON, Clock
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
@@ -43,19 +44,19 @@ async def test_new_entries_are_told(
     meter: SimulatedMeter,
     url: str,
     clock: Clock,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
 ) -> None:
     """Entries from before the start are not told, those after it one by one."""
     entry = await set_up(hass, make_entry(meter, url))
     assert states(hass, entry)["meter_event"] == "unknown"
-    await pass_time(hass, stopwatch, 300)
+    await pass_time(hass, host_clock, 300)
     assert states(hass, entry)["meter_event"] == "unknown"
 
     clock.now += timedelta(minutes=2)
     number = meter.log_event(0x123, b"\x12\x34", 0xFFFD).number
     meter.log_event(7)
     changes = async_capture_events(hass, EVENT_STATE_CHANGED)
-    await pass_time(hass, stopwatch, 300)
+    await pass_time(hass, host_clock, 300)
     entity_id = entity_ids(hass, entry)["meter_event"]
     numbers = [
         change.data["new_state"].attributes["sequence_number"]
@@ -74,19 +75,19 @@ async def test_new_entries_are_told(
     }
 
     before = states(hass, entry)["meter_event"]
-    await pass_time(hass, stopwatch, 300)
+    await pass_time(hass, host_clock, 300)
     assert states(hass, entry)["meter_event"] == before
 
 
 @pytest.mark.parametrize("profile", ["fw_3_70"])
 @pytest.mark.usefixtures("everything_enabled")
 async def test_alternate_log(
-    hass: HomeAssistant, meter: SimulatedMeter, url: str, stopwatch: Stopwatch
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, host_clock: DrivenClock
 ) -> None:
     """Entries of the alternate log are told as well."""
     entry = await set_up(hass, make_entry(meter, url))
     meter.log_event(9, user=0xFFFE, alternate=True)
-    await pass_time(hass, stopwatch, 300)
+    await pass_time(hass, host_clock, 300)
     shown = told(hass, entry)
     assert shown["log"] == "ET79"
     assert shown["event_id"] == 9
@@ -98,17 +99,16 @@ async def test_log_fails_for_a_while(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    impatient: None,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
 ) -> None:
     """Nothing is lost of what happens while the log or the link fails."""
     entry = await set_up(hass, make_entry(meter, url))
     meter.add_fault(Fault(kind="refuse", table=74, code=0x04))
     meter.log_event(1)
-    await pass_time(hass, stopwatch, 300)
+    await pass_time(hass, host_clock, 300)
     assert states(hass, entry)["meter_event"] == "unknown"
     meter.clear_faults()
-    await pass_time(hass, stopwatch, 60)
+    await pass_time(hass, host_clock, 60)
     assert told(hass, entry)["event_id"] == 1
 
     meter.add_fault(Fault(kind="silence"))
@@ -117,20 +117,20 @@ async def test_log_fails_for_a_while(
         await poll(hass)
         assert "meter_event" in unavailable(hass, entry)
     meter.clear_faults()
-    await pass_time(hass, stopwatch, 300)
+    await pass_time(hass, host_clock, 300)
     assert told(hass, entry)["event_id"] == 2
 
 
 @pytest.mark.usefixtures("everything_enabled")
 async def test_empty_log(
-    hass: HomeAssistant, meter: SimulatedMeter, url: str, stopwatch: Stopwatch
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, host_clock: DrivenClock
 ) -> None:
     """The first entry of an empty log is told."""
     meter.clear_events()
     entry = await set_up(hass, make_entry(meter, url))
     assert states(hass, entry)["meter_event"] == "unknown"
     meter.log_event(5)
-    await pass_time(hass, stopwatch, 300)
+    await pass_time(hass, host_clock, 300)
     assert told(hass, entry)["event_id"] == 5
 
 

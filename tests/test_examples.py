@@ -14,11 +14,11 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
 
 from .common import make_entry, pass_time, set_up
+from .driven_clock import DrivenClock
 from .simulator import SimulatedMeter
 from .test_docs import ROOT
 from .test_services import device_id
 from .test_texts import FOLDER
-from .values import Stopwatch
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
@@ -116,7 +116,7 @@ async def test_actions(
 
 
 async def test_tariff_automation(
-    hass: HomeAssistant, meter: SimulatedMeter, url: str, stopwatch: Stopwatch
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, host_clock: DrivenClock
 ) -> None:
     """The automation tells when the tariff begins that it waits for, and no other."""
     told = async_mock_service(hass, "persistent_notification", "create")
@@ -124,9 +124,9 @@ async def test_tariff_automation(
     entry = await set_up(hass, make_entry(meter, url))
     example = for_device(AUTOMATIONS["Cheap tariff"], device_id(hass, entry))
     assert await async_setup_component(hass, "automation", {"automation": example})
-    await pass_time(hass, stopwatch, 60)
+    await pass_time(hass, host_clock, 60)
     for tier in (2, 1, 0):
         meter.set_tier(tier)
-        await pass_time(hass, stopwatch, 60)
+        await pass_time(hass, host_clock, 60)
     (call,) = told
     assert call.data["message"] == f"{entry.title} counts in tariff 2 now."

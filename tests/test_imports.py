@@ -16,11 +16,10 @@ _LAYERS = (
     ("mbus",),
     ("entity",),
     ("config_flow", "repairs", "coordinator"),
-    ("own_meter",),
     ("history", "monitor"),
     ("issues", "slow_readings"),
     ("link",),
-    ("descriptions",),
+    ("descriptions", "registry"),
     ("const", "osgp"),
 )
 """A module imports from lower layers only, or within its own package."""

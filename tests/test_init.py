@@ -117,7 +117,6 @@ async def test_port_never_answers(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     socket_enabled: None,
-    impatient: None,
 ) -> None:
     """A port that opens and stays silent is tried again as well."""
     async with silent_port() as port:

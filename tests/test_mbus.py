@@ -21,9 +21,10 @@ from .common import (
     tables,
     unavailable,
 )
+from .driven_clock import DrivenClock
 from .simulator import Fault, SimulatedMeter
 from .simulator.mbus import GAS, HEAT, OLD_WATER, WATER, MbusDevice
-from .values import Clock, Stopwatch
+from .values import Clock
 
 pytestmark = [
     pytest.mark.usefixtures("enable_custom_integrations"),
@@ -94,7 +95,7 @@ async def test_values_are_true(
     meter: SimulatedMeter,
     url: str,
     clock: Clock,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
 ) -> None:
     """Every record of the M-Bus meters is shown; it follows when they are read again."""
     entry = await set_up(hass, make_entry(meter, url))
@@ -103,7 +104,7 @@ async def test_values_are_true(
     assert len(before) == 11
 
     clock.now += timedelta(hours=5)
-    await pass_time(hass, stopwatch, 900)
+    await pass_time(hass, host_clock, 900)
     now = shown_values(hass, entry)
     assert now == true_values(meter)
     assert now != before
@@ -178,7 +179,7 @@ async def test_attributes(
 
 
 async def test_device_does_not_answer(
-    hass: HomeAssistant, meter: SimulatedMeter, url: str, stopwatch: Stopwatch
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, host_clock: DrivenClock
 ) -> None:
     """One that the electricity meter does not reach is unavailable until it does."""
     entry = await set_up(hass, make_entry(meter, url))
@@ -186,12 +187,12 @@ async def test_device_does_not_answer(
     assert unavailable(hass, entry) == always
 
     meter.mbus_down(0)
-    await pass_time(hass, stopwatch, 900)
+    await pass_time(hass, host_clock, 900)
     gas = {"mbus_els30412877_volume", "mbus_els30412877_read_at"}
     assert unavailable(hass, entry) == always | gas
 
     meter.mbus_down(0, down=False)
-    await pass_time(hass, stopwatch, 900)
+    await pass_time(hass, host_clock, 900)
     assert unavailable(hass, entry) == always
 
 
@@ -199,7 +200,7 @@ async def test_mbus_cannot_be_read(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A table that fails makes M-Bus meters unavailable and nothing else."""
@@ -208,7 +209,7 @@ async def test_mbus_cannot_be_read(
     meter.add_fault(Fault(kind="refuse", table=2048 + 14, code=0x04))
     caplog.clear()
 
-    await pass_time(hass, stopwatch, 900)
+    await pass_time(hass, host_clock, 900)
     mbus = {key for key in before if key.startswith("mbus_")}
     assert unavailable(hass, entry) == mbus
     ((level, text),) = own_log(caplog)
@@ -216,7 +217,7 @@ async def test_mbus_cannot_be_read(
     assert text.startswith(f"{entry.title}: M-Bus meters is missing: ")
 
     meter.clear_faults()
-    await pass_time(hass, stopwatch, 60)
+    await pass_time(hass, host_clock, 60)
     assert states(hass, entry) == before
 
 
@@ -234,7 +235,7 @@ async def test_exchange(
     hass_ws_client: WebSocketGenerator,
     meter: SimulatedMeter,
     url: str,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
 ) -> None:
     """A new meter in a slot is a new device; the old one can be deleted, but no other."""
     assert await async_setup_component(hass, "config", {})
@@ -264,7 +265,7 @@ async def test_exchange(
         manufacturer="ELS",
     )
     exchange(meter, 0, new)
-    await pass_time(hass, stopwatch, 900)
+    await pass_time(hass, host_clock, 900)
 
     assert "mbus_els30412877_volume" in unavailable(hass, entry)
     assert float(states(hass, entry)["mbus_els11223344_volume"]) > 0
@@ -285,32 +286,32 @@ async def test_exchange(
 
 
 async def test_first_meter_comes_later(
-    hass: HomeAssistant, meter: SimulatedMeter, url: str, stopwatch: Stopwatch
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, host_clock: DrivenClock
 ) -> None:
     """The first meter that is ever connected appears without a reload."""
     connected = list(meter.state.mbus)
     meter.state.mbus.clear()
     entry = await set_up(hass, make_entry(meter, url))
-    await pass_time(hass, stopwatch, 10)
+    await pass_time(hass, host_clock, 10)
     assert not any(key.startswith("mbus_") for key in states(hass, entry))
 
     meter.state.mbus.extend(connected)
-    await pass_time(hass, stopwatch, 900)
+    await pass_time(hass, host_clock, 900)
     assert float(states(hass, entry)["mbus_els30412877_volume"]) > 0
 
 
 async def test_slot_becomes_empty(
-    hass: HomeAssistant, meter: SimulatedMeter, url: str, stopwatch: Stopwatch
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, host_clock: DrivenClock
 ) -> None:
     """A meter that is taken away is unavailable, and is there again when it comes back."""
     entry = await set_up(hass, make_entry(meter, url))
     before = states(hass, entry)
     exchange(meter, 1, None)
-    await pass_time(hass, stopwatch, 900)
+    await pass_time(hass, host_clock, 900)
     assert "mbus_hyd92752244_volume" in unavailable(hass, entry)
 
     exchange(meter, 1, WATER)
-    await pass_time(hass, stopwatch, 900)
+    await pass_time(hass, host_clock, 900)
     assert states(hass, entry) == before
 
 
@@ -319,13 +320,13 @@ async def test_without_enabled_entities(
     entity_registry: er.EntityRegistry,
     meter: SimulatedMeter,
     url: str,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
 ) -> None:
     """M-Bus meters of which nothing is shown are not asked for."""
     entry = await set_up(hass, make_entry(meter, url))
-    await pass_time(hass, stopwatch, 10)
+    await pass_time(hass, host_clock, 10)
     since = len(meter.requests)
-    await pass_time(hass, stopwatch, 900)
+    await pass_time(hass, host_clock, 900)
     assert "ET14" in tables(meter, since)
 
     for key, entity_id in entity_ids(hass, entry).items():
@@ -335,5 +336,5 @@ async def test_without_enabled_entities(
             )
     await hass.async_block_till_done()
     since = len(meter.requests)
-    await pass_time(hass, stopwatch, 900)
+    await pass_time(hass, host_clock, 900)
     assert "ET14" not in tables(meter, since)

@@ -37,7 +37,7 @@ def suggestions(fields: Any) -> dict[str, Any]:
 async def test_defaults(hass: HomeAssistant, meter: SimulatedMeter, url: str) -> None:
     """Without options the defaults hold, and the form offers them."""
     entry = await set_up(hass, make_entry(meter, url))
-    assert entry.runtime_data.update_interval == timedelta(seconds=10)
+    assert entry.runtime_data.coordinator.update_interval == timedelta(seconds=10)
 
     form = await hass.config_entries.options.async_init(entry.entry_id)
 
@@ -68,7 +68,7 @@ async def test_options_are_kept_flat(
         "import_history": False,
     }
     assert entry.state is ConfigEntryState.LOADED
-    assert entry.runtime_data.update_interval == timedelta(seconds=30)
+    assert entry.runtime_data.coordinator.update_interval == timedelta(seconds=30)
 
     again = await hass.config_entries.options.async_init(entry.entry_id)
     assert suggestions(again["data_schema"]) == chosen

@@ -1,4 +1,4 @@
-"""Tests of self-healing: resynchronizing after a poll that failed."""
+"""Tests of automatic recovery: resynchronizing after a poll that failed."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,8 +16,9 @@ from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
 from .common import make_entry, poll, set_up, states, tables, unavailable
+from .driven_clock import DrivenClock
 from .simulator import PROFILES, Fault, SimulatedMeter, serve_tcp
-from .values import KEY, Clock, Stopwatch
+from .values import KEY, Clock
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
@@ -25,14 +26,6 @@ CLOCK = "BT52"
 HOUR = 3600
 
 WRONG_KEY = b"not that one now"
-
-
-@pytest.fixture
-def calm(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
-    """Return what measures how long the link is well, which tests can move."""
-    stopwatch = Stopwatch()
-    monkeypatch.setattr("custom_components.nes_mep.link.recovery.monotonic", stopwatch)
-    return stopwatch
 
 
 @pytest.fixture
@@ -50,7 +43,7 @@ def resyncs(monkeypatch: pytest.MonkeyPatch) -> list[Meter]:
 
 
 def make_seldom(meter: SimulatedMeter, url: str, **options: object) -> MockConfigEntry:
-    """Return an entry whose meter is polled so seldom that only self-healing helps."""
+    """Return an entry whose meter is polled so seldom that only automatic recovery helps."""
     return make_entry(meter, url, scan_interval=HOUR, **options)
 
 
@@ -64,7 +57,6 @@ async def test_readings_are_back_at_once(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    impatient: None,
     resyncs: list[Meter],
 ) -> None:
     """Seconds after a failed poll the session is made anew, and the meter is read."""
@@ -92,7 +84,6 @@ async def test_switched_off(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    impatient: None,
     resyncs: list[Meter],
 ) -> None:
     """Without the option, the next poll is waited for."""
@@ -110,8 +101,7 @@ async def test_the_meter_is_not_hammered(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    impatient: None,
-    calm: Stopwatch,
+    host_clock: DrivenClock,
     resyncs: list[Meter],
 ) -> None:
     """The pauses grow, and the attempts are limited; later outages get their own."""
@@ -130,14 +120,14 @@ async def test_the_meter_is_not_hammered(
     # A link that breaks again soon gets no more attempts than one that stays broken.
     meter.clear_faults()
     await poll(hass, HOUR + 1)
-    calm.seconds += 599
+    host_clock.move(500)
     await fail(hass, meter, kind="silence")
     await poll(hass, HOUR - 1)
     assert len(resyncs) == 4
 
     meter.clear_faults()
     await poll(hass, HOUR + 1)
-    calm.seconds += 600
+    host_clock.move(600)
     await fail(hass, meter, kind="silence")
     await poll(hass, 6)
     assert len(resyncs) == 5
@@ -147,7 +137,6 @@ async def test_polls_that_fail_meanwhile(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    impatient: None,
     resyncs: list[Meter],
 ) -> None:
     """Polls between the attempts neither bring attempts forward nor put them off."""
@@ -239,7 +228,6 @@ async def test_tls_is_refused(
     hass: HomeAssistant,
     clock: Clock,
     socket_enabled: None,
-    impatient: None,
     resyncs: list[Meter],
 ) -> None:
     """A meter that refuses TLS is not asked for it between the polls."""
@@ -276,7 +264,6 @@ async def test_unload(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     path: str,
-    impatient: None,
     when: str,
 ) -> None:
     """Nothing of it is left when the entry is unloaded."""

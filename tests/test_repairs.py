@@ -24,14 +24,14 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
-from homeassistant.util import dt as dt_util
 
 from .common import entity_ids, make_entry, poll, set_up, silent_port, unavailable
+from .driven_clock import DrivenClock
 from .simulator import PROFILES, Fault, SimulatedMeter, serve_tcp
 from .tls.tapped_line import TappedLine, tap
-from .values import KEY, NOON, Clock, Stopwatch
+from .values import KEY, NOON, Clock
 
-pytestmark = pytest.mark.usefixtures("enable_custom_integrations", "impatient")
+pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
 _TEXTS = json.loads(
     (
@@ -80,7 +80,7 @@ async def line(url: str) -> AsyncIterator[tuple[TappedLine, str]]:
 
 
 def entry_in(meter: SimulatedMeter, url: str, mode: str) -> MockConfigEntry:
-    """Return an entry in a mode of security, left alone by the self-healing."""
+    """Return an entry in a mode of security, left alone by the automatic recovery."""
     made = make_entry(meter, url, resync_automatically=False)
     return MockConfigEntry(
         domain=DOMAIN,
@@ -166,35 +166,28 @@ def reauths(hass: HomeAssistant) -> list[str]:
 
 
 class Time:
-    """Lets time pass for the integration, but not for the port that it waits at."""
+    """Lets time pass, and the meter be polled after it."""
 
-    def __init__(self, hass: HomeAssistant, stopwatch: Stopwatch) -> None:
-        """Begin at noon."""
+    def __init__(
+        self, hass: HomeAssistant, host_clock: DrivenClock, meter_clock: Clock
+    ) -> None:
+        """Begin at noon, with a meter whose clock is right."""
         self._hass = hass
-        self._stopwatch = stopwatch
-
-    def __getattr__(self, name: str) -> Any:
-        """Be what Home Assistant's module of dates and times is, for the rest."""
-        return getattr(dt_util, name)
-
-    def utcnow(self) -> datetime:
-        """Return the time."""
-        return NOON + timedelta(seconds=self._stopwatch.seconds)
+        self._host_clock = host_clock
+        self._meter_clock = meter_clock
+        host_clock.began = meter_clock.now = NOON
 
     async def pass_(self, seconds: float) -> None:
         """Let so many seconds pass, and the meter be polled once after that."""
-        self._stopwatch.seconds += seconds
+        self._host_clock.move(seconds)
+        self._meter_clock.now += timedelta(seconds=seconds)
         await poll(self._hass, max(seconds, 11))
 
 
 @pytest.fixture
-def time(
-    hass: HomeAssistant, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
-) -> Time:
+def time(hass: HomeAssistant, host_clock: DrivenClock, clock: Clock) -> Time:
     """Return what lets time pass."""
-    time = Time(hass, stopwatch)
-    monkeypatch.setattr("custom_components.nes_mep.issues.silence.dt_util", time)
-    return time
+    return Time(hass, host_clock, clock)
 
 
 # The key
@@ -326,7 +319,7 @@ async def test_tls_is_required(
     # Nothing but a handshake was needed, and one was enough.
     assert tapped.codes & _TLS == {0x57, 0x58, 0x59}
     assert sum(message[0] == 0x58 for message in tapped.requests) == 1
-    assert "it takes TLS" in str(entry.runtime_data.last_exception)
+    assert "it takes TLS" in str(entry.runtime_data.coordinator.last_exception)
     assert entry.data["security"] == "digest"
 
     tapped.requests.clear()
@@ -610,7 +603,7 @@ async def test_short_outage(
 def drift(hass: HomeAssistant) -> float:
     """Return how far the meter's clock was ahead when it was last read."""
     (entry,) = hass.config_entries.async_entries(DOMAIN)
-    found: float = entry.runtime_data.data.values["clock_drift"]
+    found: float = entry.runtime_data.coordinator.data.values["clock_drift"]
     return found
 
 
@@ -758,15 +751,15 @@ async def test_integration_learns_of_registers(
 ) -> None:
     """Registers that only this integration is new to are no change of the meter."""
     entry = await set_up(hass, entry_in(meter, url, "digest"))
-    memory = entry.runtime_data.watch.memory
-    layout = memory.facts["layout"]
+    storage = entry.runtime_data.coordinator.monitor.storage
+    layout = storage.facts["layout"]
     await hass.config_entries.async_unload(entry.entry_id)
     fewer = {**layout, "registers": layout["registers"][5:]}
-    memory.async_change({"layout": fewer, "confirmed": fewer})
+    storage.async_change({"layout": fewer, "confirmed": fewer})
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert not issues(hass)
-    assert memory.facts["confirmed"] == layout
+    assert storage.facts["confirmed"] == layout
 
 
 # The end

@@ -27,6 +27,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
 from .common import make_entry, poll, set_up, states, unavailable
+from .driven_clock import driven_clock
 from .simulator import PROFILES, Fault, SimulatedMeter
 from .simulator.tls import STACKS
 from .tls.tapped_line import TappedLine, tap
@@ -136,18 +137,16 @@ async def test_refused_key_is_the_end(
         patch.object(Meter, "open", side_effect=failures) as opened,
         pytest.raises(KeyRefusedError, match="refused"),
     ):
-        await find_meter("/dev/nowhere", parse_key(KEY), mode)
+        await find_meter("/dev/nowhere", parse_key(KEY), mode, clock=driven_clock())
     assert [call.kwargs["security"] for call in opened.mock_calls] == ["tls", "tls"]
 
 
-async def test_session_that_dies_is_the_end(
-    impatient: None, line: tuple[TappedLine, str]
-) -> None:
+async def test_session_that_dies_is_the_end(line: tuple[TappedLine, str]) -> None:
     """A meter that has begun a session knows TLS: the old mode is not tried then."""
     tapped, url = line
     tapped.answer = lambda message: b"" if message[0] == 0x80 else None
     with pytest.raises(NoReplyError) as caught:
-        await find_meter(url, parse_key(KEY), None)
+        await find_meter(url, parse_key(KEY), None, clock=driven_clock())
     assert caught.value.had_session
     assert tapped.codes <= _TLS_CODES
 
@@ -265,7 +264,7 @@ async def test_sessions_break(
 
 
 async def test_silence_is_no_refusal(
-    hass: HomeAssistant, meter: SimulatedMeter, url: str, impatient: None
+    hass: HomeAssistant, meter: SimulatedMeter, url: str
 ) -> None:
     """A meter that is silent, as while its optical port is read, refuses nothing."""
     entry = await set_up(hass, tls_entry(meter, url))
@@ -295,7 +294,6 @@ async def test_no_way_down(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     line: tuple[TappedLine, str],
-    impatient: None,
     answer: bytes,
 ) -> None:
     """A man in the middle who lets only the old mode through never gets to see it."""

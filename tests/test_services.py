@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -16,6 +15,7 @@ from homeassistant.helpers.service import async_get_all_descriptions
 from homeassistant.setup import async_setup_component
 
 from .common import entity_ids, make_entry, set_up, states
+from .driven_clock import driven_clock
 from .simulator import PROFILES, Fault, SimulatedMeter, serve_tcp
 from .values import KEY, NOON, Clock
 
@@ -24,10 +24,10 @@ pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
 async def resync(hass: HomeAssistant, **target: Any) -> dict[str, Any]:
     """Call the action and return its response; Home Assistant's clock shows noon."""
-    with patch("custom_components.nes_mep.services.dt_util.utcnow", return_value=NOON):
-        response = await hass.services.async_call(
-            DOMAIN, "resync_clock", target, blocking=True, return_response=True
-        )
+    driven_clock().began = NOON
+    response = await hass.services.async_call(
+        DOMAIN, "resync_clock", target, blocking=True, return_response=True
+    )
     await hass.async_block_till_done()
     return response
 
@@ -137,7 +137,7 @@ async def test_user_mistakes(
 
 
 async def test_meter_does_not_answer(
-    hass: HomeAssistant, meter: SimulatedMeter, url: str, impatient: None
+    hass: HomeAssistant, meter: SimulatedMeter, url: str
 ) -> None:
     """The error says in the user's language what happened."""
     entry = await set_up(hass, make_entry(meter, url))

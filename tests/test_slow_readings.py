@@ -24,8 +24,9 @@ from .common import (
     times_open,
     unavailable,
 )
+from .driven_clock import DrivenClock
 from .simulator import PROFILES, Disconnect, Exchange, Fault, SimulatedMeter
-from .values import NOON, Stopwatch
+from .values import NOON
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
@@ -35,19 +36,19 @@ REGISTERS = ["BT23", "BT28"]
 @pytest.mark.usefixtures("right_clock")
 async def test_default_pace(
     hass: HomeAssistant,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     meter: SimulatedMeter,
     url: str,
 ) -> None:
     """Polls take two requests; only alarms and disconnect follow, once a minute."""
     await set_up(hass, make_entry(meter, url))
-    await pass_time(hass, stopwatch, 10)
+    await pass_time(hass, host_clock, 10)
     for _ in range(3):
         since = len(meter.requests)
         polls: list[list[str]] = []
         for _ in range(6):
             start = len(meter.requests)
-            await pass_time(hass, stopwatch, 10)
+            await pass_time(hass, host_clock, 10)
             polls.append(tables(meter, start))
         assert sorted(polls, key=len) == [
             *[REGISTERS] * 5,
@@ -76,7 +77,7 @@ async def test_default_pace(
 @pytest.mark.usefixtures("everything_enabled", "right_clock")
 async def test_only_what_is_shown_is_read(
     hass: HomeAssistant,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     meter: SimulatedMeter,
     url: str,
     enabled: set[str],
@@ -86,20 +87,20 @@ async def test_only_what_is_shown_is_read(
     """A subject is read at its pace while an enabled entity shows something of it."""
     entry = await set_up(hass, make_entry(meter, url))
     await disable_all_but(hass, entry, enabled)
-    await pass_time(hass, stopwatch, 10)
+    await pass_time(hass, host_clock, 10)
 
     since = len(meter.requests)
-    await pass_time(hass, stopwatch, seconds)
+    await pass_time(hass, host_clock, seconds)
     assert set(tables(meter, since)) - set(REGISTERS) == wanted
     since = len(meter.requests)
-    await pass_time(hass, stopwatch, 10)
+    await pass_time(hass, host_clock, 10)
     assert set(tables(meter, since)) <= set(REGISTERS)
 
 
 @pytest.mark.usefixtures("right_clock")
 async def test_what_a_meter_has_is_learned_once(
     hass: HomeAssistant,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     meter: SimulatedMeter,
     url: str,
 ) -> None:
@@ -114,13 +115,13 @@ async def test_what_a_meter_has_is_learned_once(
     assert "alarm_low_battery" not in entity_ids(hass, entry)
 
     meter.clear_faults()
-    await pass_time(hass, stopwatch, 10)
+    await pass_time(hass, host_clock, 10)
     since = len(meter.requests)
-    await pass_time(hass, stopwatch, 3000)
+    await pass_time(hass, host_clock, 3000)
     assert set(tables(meter, since)) == {*REGISTERS, "ET23", "ET14"}
     for _ in range(2):
         since = len(meter.requests)
-        await pass_time(hass, stopwatch, 3600)
+        await pass_time(hass, host_clock, 3600)
         assert set(tables(meter, since)) == {*REGISTERS, "ET23", "ET14", "BT52"}
 
     # The next start asks again.
@@ -131,7 +132,7 @@ async def test_what_a_meter_has_is_learned_once(
 
 async def test_subject_fails(
     hass: HomeAssistant,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     meter: SimulatedMeter,
     url: str,
     caplog: pytest.LogCaptureFixture,
@@ -144,11 +145,11 @@ async def test_subject_fails(
 
     meter.add_fault(Fault(kind="refuse", table=3, code=0x04))
     for _ in range(2):
-        await pass_time(hass, stopwatch, 61)
+        await pass_time(hass, host_clock, 61)
         assert unavailable(hass, entry) == alarms
         assert states(hass, entry)["link_problem"] == "off"
     meter.clear_faults()
-    await pass_time(hass, stopwatch, 61)
+    await pass_time(hass, host_clock, 61)
     assert not unavailable(hass, entry)
     (down, down_text), (up, up_text) = own_log(caplog)
     assert (down, up) == ("WARNING", "INFO")
@@ -158,36 +159,34 @@ async def test_subject_fails(
 
 async def test_subject_is_silent(
     hass: HomeAssistant,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     meter: SimulatedMeter,
     url: str,
-    impatient: None,
 ) -> None:
     """After a silence the other subjects wait for the next poll."""
     entry = await set_up(hass, make_entry(meter, url))
     meter.disconnect = Disconnect.OPEN
 
     meter.add_fault(Fault(kind="silence", table=3))
-    await pass_time(hass, stopwatch, 61)
+    await pass_time(hass, host_clock, 61)
     assert "alarm_low_battery" in unavailable(hass, entry)
     assert states(hass, entry)["disconnect_state"] == "closed"
-    await pass_time(hass, stopwatch, 10)
+    await pass_time(hass, host_clock, 10)
     assert states(hass, entry)["disconnect_state"] == "open"
 
     # It is not asked for again before its time.
     meter.clear_faults()
-    await pass_time(hass, stopwatch, 10)
+    await pass_time(hass, host_clock, 10)
     assert "alarm_low_battery" in unavailable(hass, entry)
-    await pass_time(hass, stopwatch, 60)
+    await pass_time(hass, host_clock, 60)
     assert not unavailable(hass, entry)
 
 
 async def test_first_read_fails(
     hass: HomeAssistant,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     meter: SimulatedMeter,
     url: str,
-    impatient: None,
 ) -> None:
     """What could not be asked for at the start is asked for a minute later."""
     meter.add_fault(Fault(kind="silence", table=3))
@@ -195,38 +194,37 @@ async def test_first_read_fails(
     assert "alarm_low_battery" not in entity_ids(hass, entry)
 
     meter.clear_faults()
-    await pass_time(hass, stopwatch, 61)
+    await pass_time(hass, host_clock, 61)
     assert states(hass, entry)["alarm_low_battery"] == "off"
 
 
 @pytest.mark.usefixtures("everything_enabled")
 async def test_link_is_down(
     hass: HomeAssistant,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     meter: SimulatedMeter,
     url: str,
-    impatient: None,
 ) -> None:
     """Without a link nothing of the meter is available, and nothing slow is asked for."""
     entry = await set_up(hass, make_entry(meter, url))
-    await pass_time(hass, stopwatch, 10)
+    await pass_time(hass, host_clock, 10)
     before = states(hass, entry)
     assert not unavailable(hass, entry)
 
     meter.add_fault(Fault(kind="silence"))
-    await pass_time(hass, stopwatch, 3600)
+    await pass_time(hass, host_clock, 3600)
     known = {key for key in before if key.startswith("link_")} | {"last_reply_time"}
     assert unavailable(hass, entry) == before.keys() - known
     assert "BT55" not in tables(meter, len(meter.requests) - 8)
 
     meter.clear_faults()
-    await pass_time(hass, stopwatch, 10)
+    await pass_time(hass, host_clock, 10)
     assert not unavailable(hass, entry)
 
 
 async def test_state_of_the_meter(
     hass: HomeAssistant,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     meter: SimulatedMeter,
     url: str,
     everything_enabled: None,
@@ -243,7 +241,7 @@ async def test_state_of_the_meter(
     meter.add_outage(NOON - timedelta(hours=3), NOON - timedelta(hours=2))
     meter.sag(2)
 
-    await pass_time(hass, stopwatch, 61)
+    await pass_time(hass, host_clock, 61)
     now = states(hass, entry)
     changed = {key for key, state in now.items() if state != before[key]}
     assert changed >= {"alarm_low_battery", "alarm_cover_removed"}
@@ -255,7 +253,7 @@ async def test_state_of_the_meter(
     assert now["tariff_control"] == "manual"
     assert now["last_outage_start"] == before["last_outage_start"]
 
-    await pass_time(hass, stopwatch, 900)
+    await pass_time(hass, host_clock, 900)
     now = states(hass, entry)
     assert now["last_outage_start"] == "2026-06-21T09:00:00+00:00"
     assert now["last_outage_end"] == "2026-06-21T10:00:00+00:00"
@@ -296,7 +294,7 @@ async def test_tariffs(
 
 async def test_tariff_that_the_meter_does_not_have(
     hass: HomeAssistant,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     meter: SimulatedMeter,
     url: str,
     everything_enabled: None,
@@ -307,21 +305,21 @@ async def test_tariff_that_the_meter_does_not_have(
         "custom_components.nes_mep.osgp.Meter.read_slow_table",
         return_value={"active_tariff": 7},
     ):
-        await pass_time(hass, stopwatch, 61)
+        await pass_time(hass, host_clock, 61)
     assert states(hass, entry)["active_tariff"] == "unknown"
     assert states(hass, entry)["season"] == "unknown"
 
 
 async def test_poll_does_not_wait(
     hass: HomeAssistant,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     meter: SimulatedMeter,
     url: str,
     everything_enabled: None,
 ) -> None:
     """A poll that falls due while slow tables are read comes after one message."""
     await set_up(hass, make_entry(meter, url))
-    await pass_time(hass, stopwatch, 10)
+    await pass_time(hass, host_clock, 10)
     exchange = meter.exchange
     polled: list[bool] = []
 
@@ -329,7 +327,7 @@ async def test_poll_does_not_wait(
         answer = exchange(*args)
         if not polled and answer.request.table not in {23, 28}:
             polled.append(True)
-            stopwatch.seconds += 10
+            host_clock.move(10)
             hass.loop.call_soon(
                 lambda: hass.async_create_task(poll(hass), eager_start=True)
             )
@@ -337,7 +335,7 @@ async def test_poll_does_not_wait(
 
     since = len(meter.requests)
     with patch.object(meter, "exchange", poll_amid):
-        await pass_time(hass, stopwatch, 1000)
+        await pass_time(hass, host_clock, 1000)
         await hass.async_block_till_done(wait_background_tasks=True)
     order = tables(meter, since)
     assert polled
@@ -349,7 +347,7 @@ async def test_poll_does_not_wait(
 
 async def test_unload_while_slow_tables_are_read(
     hass: HomeAssistant,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     meter: SimulatedMeter,
     path: str,
     caplog: pytest.LogCaptureFixture,
@@ -368,7 +366,7 @@ async def test_unload_while_slow_tables_are_read(
         return answer
 
     with patch.object(meter, "exchange", spy):
-        stopwatch.seconds += 61
+        host_clock.move(61)
         polling = hass.async_create_task(poll(hass))
         await asked.wait()
         assert await hass.config_entries.async_unload(entry.entry_id)
@@ -380,7 +378,7 @@ async def test_unload_while_slow_tables_are_read(
 
 async def test_home_assistant_stops_while_slow_tables_are_read(
     hass: HomeAssistant,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     meter: SimulatedMeter,
     path: str,
     entity_registry: er.EntityRegistry,
@@ -388,7 +386,7 @@ async def test_home_assistant_stops_while_slow_tables_are_read(
     """The end of Home Assistant ends slow reading as well."""
     await set_up(hass, make_entry(meter, path))
     meter.add_fault(Fault(kind="silence", table=3))
-    stopwatch.seconds += 61
+    host_clock.move(61)
     polling = hass.async_create_task(poll(hass))
     await asyncio.sleep(0)
 

@@ -12,9 +12,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
 from .common import entity_ids, make_entry, pass_time, poll, set_up, states
+from .driven_clock import DrivenClock
 from .simulator import PROFILES, SimulatedMeter
 from .truth import Shown, Truth
-from .values import NOON, Clock, Stopwatch
+from .values import NOON, Clock
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
@@ -94,7 +95,7 @@ async def test_states_are_true(
     entity_registry: er.EntityRegistry,
     snapshot: SnapshotAssertion,
     freezer: FrozenDateTimeFactory,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     meter: SimulatedMeter,
     url: str,
     clock: Clock,
@@ -103,7 +104,9 @@ async def test_states_are_true(
     freezer.move_to(NOON)
     entry = await set_up(hass, make_entry(meter, url))
     await poll(hass)
-    assert entry.runtime_data.data.reported <= entity_ids(hass, entry).keys()
+    assert (
+        entry.runtime_data.coordinator.data.reported <= entity_ids(hass, entry).keys()
+    )
     assert shown(hass, entry) == Truth(meter).everything
     assert float(states(hass, entry)["clock_drift"]) == 0
     assert {
@@ -122,7 +125,7 @@ async def test_states_are_true(
         seconds = (now - clock.now).total_seconds()
         clock.now = now
         freezer.move_to(now)
-        await pass_time(hass, stopwatch, seconds)
+        await pass_time(hass, host_clock, seconds)
         assert shown(hass, entry) == Truth(meter).everything
 
 
@@ -216,7 +219,7 @@ async def test_entity_comes_with_an_update(
 
 @pytest.mark.usefixtures("everything_enabled")
 async def test_link_counters(
-    hass: HomeAssistant, meter: SimulatedMeter, url: str, impatient: None
+    hass: HomeAssistant, meter: SimulatedMeter, url: str
 ) -> None:
     """What the link needed is counted, and can be seen while the link is down."""
     entry = await set_up(hass, make_entry(meter, url))

@@ -22,10 +22,11 @@ from homeassistant.helpers.trigger import (
 from homeassistant.setup import async_setup_component
 
 from .common import entity_ids, make_entry, poll, set_up
+from .driven_clock import DrivenClock
 from .simulator import PROFILES, Fault, SimulatedMeter, serve_tcp
 from .test_texts import FOLDER, TEXTS
 from .triggers import VARIABLES, automate, device_of, disable_everything
-from .values import KEY, Clock, Stopwatch
+from .values import KEY, Clock
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
@@ -81,19 +82,16 @@ async def test_link_recovers(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    impatient: None,
-    monkeypatch: pytest.MonkeyPatch,
+    host_clock: DrivenClock,
 ) -> None:
     """The end of an outage triggers, with how long it was, under the user's name."""
-    stopwatch = Stopwatch()
-    monkeypatch.setattr("custom_components.nes_mep.link.outages.monotonic", stopwatch)
     entry = await set_up(hass, make_entry(meter, url))
     device = device_of(hass, entry)
     dr.async_get(hass).async_update_device(device.id, name_by_user="Cellar meter")
     calls = await automate(hass, "link_recovered", {"device_id": device.id})
 
     await fail(hass, meter, kind="silence")
-    stopwatch.seconds += 90
+    host_clock.move(90)
     assert not calls
     await poll(hass)
 
@@ -121,7 +119,6 @@ async def test_kinds(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    impatient: None,
     kind: str | list[str] | None,
     triggered: list[str],
 ) -> None:
@@ -172,7 +169,6 @@ async def test_reload(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    impatient: None,
 ) -> None:
     """A reload of the meter changes nothing, also in an outage; removal ends it."""
     entry = await set_up(hass, make_entry(meter, url))

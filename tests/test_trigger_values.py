@@ -8,9 +8,10 @@ import pytest
 from homeassistant.core import HomeAssistant
 
 from .common import make_entry, pass_time, poll, set_up, tables
+from .driven_clock import DrivenClock
 from .simulator import Fault, SimulatedMeter
 from .triggers import automate, device_of, disable_everything
-from .values import Clock, Stopwatch
+from .values import Clock
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
@@ -23,7 +24,7 @@ async def test_what_is_needed_is_read(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     trigger: str,
     table: str,
 ) -> None:
@@ -31,36 +32,38 @@ async def test_what_is_needed_is_read(
     entry = await set_up(hass, make_entry(meter, url))
     await disable_everything(hass, entry)
     asked = len(meter.requests)
-    await pass_time(hass, stopwatch, 60)
+    await pass_time(hass, host_clock, 60)
     assert table not in tables(meter, asked)
 
     await automate(hass, trigger, {"device_id": device_of(hass, entry).id})
     for _ in range(2):
         asked = len(meter.requests)
-        await pass_time(hass, stopwatch, 60)
+        await pass_time(hass, host_clock, 60)
         assert table in tables(meter, asked)
     assert await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     asked = len(meter.requests)
-    await pass_time(hass, stopwatch, 60)
+    await pass_time(hass, host_clock, 60)
     assert table in tables(meter, asked)
 
     await hass.services.async_call(
         "automation", "turn_off", {"entity_id": "automation.test"}, blocking=True
     )
     asked = len(meter.requests)
-    await pass_time(hass, stopwatch, 60)
+    await pass_time(hass, host_clock, 60)
     assert table not in tables(meter, asked)
 
 
 class Drift:
     """A meter whose clock is off, by as much as a test says."""
 
-    def __init__(self, hass: HomeAssistant, clock: Clock, stopwatch: Stopwatch) -> None:
+    def __init__(
+        self, hass: HomeAssistant, clock: Clock, host_clock: DrivenClock
+    ) -> None:
         """Take what moves the time."""
         self._hass = hass
         self._clock = clock
-        self._stopwatch = stopwatch
+        self._stopwatch = host_clock
 
     def set(self, seconds: float) -> None:
         """Set the meter's clock that far ahead of Home Assistant's."""
@@ -74,9 +77,9 @@ class Drift:
 
 
 @pytest.fixture
-def drift(hass: HomeAssistant, clock: Clock, stopwatch: Stopwatch) -> Drift:
+def drift(hass: HomeAssistant, clock: Clock, host_clock: DrivenClock) -> Drift:
     """Return what makes the meter's clock drift; it is right at first."""
-    drift = Drift(hass, clock, stopwatch)
+    drift = Drift(hass, clock, host_clock)
     drift.set(0)
     return drift
 
@@ -159,7 +162,7 @@ async def test_tariff_changed(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
     options: dict[str, Any],
     triggered: list[tuple[int, int]],
 ) -> None:
@@ -168,11 +171,11 @@ async def test_tariff_changed(
     entry = await set_up(hass, make_entry(meter, url))
     target = {"device_id": device_of(hass, entry).id}
     calls = await automate(hass, "tariff_changed", target, **options)
-    await pass_time(hass, stopwatch, 60)
+    await pass_time(hass, host_clock, 60)
     assert not calls
     for tier in (1, 2, 2, 0):
         meter.set_tier(tier)
-        await pass_time(hass, stopwatch, 60)
+        await pass_time(hass, host_clock, 60)
     changes = [(call.data["from_tariff"], call.data["to_tariff"]) for call in calls]
     assert changes == triggered
 
@@ -181,8 +184,7 @@ async def test_tariff_changes_unseen(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    impatient: None,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
 ) -> None:
     """A change in an outage or during a reload is seen after it."""
     meter.set_tier(0)
@@ -192,10 +194,10 @@ async def test_tariff_changes_unseen(
     )
     meter.add_fault(Fault(kind="silence"))
     meter.set_tier(1)
-    await pass_time(hass, stopwatch, 60)
+    await pass_time(hass, host_clock, 60)
     assert not calls
     meter.clear_faults()
-    await pass_time(hass, stopwatch, 60)
+    await pass_time(hass, host_clock, 60)
     assert len(calls) == 1
 
     meter.set_tier(3)
@@ -210,7 +212,7 @@ async def test_meter_without_a_tariff(
     hass: HomeAssistant,
     meter: SimulatedMeter,
     url: str,
-    stopwatch: Stopwatch,
+    host_clock: DrivenClock,
 ) -> None:
     """A meter that refuses its tariff table never triggers."""
     meter.add_fault(Fault(kind="refuse", table=55, code=0x03))
@@ -219,5 +221,5 @@ async def test_meter_without_a_tariff(
         hass, "tariff_changed", {"device_id": device_of(hass, entry).id}
     )
     meter.set_tier(3)
-    await pass_time(hass, stopwatch, 60)
+    await pass_time(hass, host_clock, 60)
     assert not calls

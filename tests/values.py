@@ -18,15 +18,3 @@ class Clock:
     def __call__(self) -> datetime:
         """Return the time, in UTC."""
         return self.now
-
-
-class Stopwatch:
-    """What the integration takes for the seconds that passed; tests move it."""
-
-    def __init__(self) -> None:
-        """Start at zero."""
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        """Return the seconds since the start."""
-        return self.seconds

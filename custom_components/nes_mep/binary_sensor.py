@@ -8,12 +8,12 @@ from homeassistant.components.binary_sensor import (
     BinarySensorEntityDescription,
 )
 from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import MeterCoordinator, NesMepConfigEntry
+from .coordinator import NesMepConfigEntry
 from .descriptions import BINARY_SENSORS
-from .entity import NesMepEntity, NesMepValueEntity, async_add_what_is_reported
+from .entity import NesMepStatusEntity, NesMepValueEntity, async_add_what_is_reported
 from .osgp import Value
 
 PARALLEL_UPDATES = 0
@@ -32,7 +32,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the binary sensors of a meter."""
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
 
     def make(key: str) -> NesMepBinarySensor | None:
         if (description := BINARY_SENSORS.get(key)) is None:
@@ -54,33 +54,15 @@ class NesMepBinarySensor(NesMepValueEntity, BinarySensorEntity):
         self._attr_is_on = None if value is None else bool(value)
 
 
-class NesMepLinkProblem(NesMepEntity, BinarySensorEntity):
+class NesMepLinkProblem(NesMepStatusEntity, BinarySensorEntity):
     """On when the last poll failed, as a whole or in one of its tables."""
 
-    def __init__(
-        self, coordinator: MeterCoordinator, description: BinarySensorEntityDescription
-    ) -> None:
-        """Make the binary sensor with how the last poll went."""
-        super().__init__(coordinator, description)
-        self._attr_is_on = self._is_problem
-
-    @property
-    def _is_problem(self) -> bool:
+    @override
+    def _look_up(self) -> Value | None:
         """Return whether the last poll failed or was partial."""
-        return not self.coordinator.last_update_success or bool(
-            self.coordinator.data.failed_tables
-        )
+        return not self.coordinator.is_read_whole
 
-    @property
     @override
-    def available(self) -> bool:
-        """Return True: a link that is down is what this entity tells about."""
-        return True
-
-    @callback
-    @override
-    def _handle_coordinator_update(self) -> None:
-        """Write the state if the link went down or came back."""
-        if (is_problem := self._is_problem) != self._attr_is_on:
-            self._attr_is_on = is_problem
-            super()._handle_coordinator_update()
+    def _show(self, value: Value | None) -> None:
+        """Show on or off."""
+        self._attr_is_on = bool(value)

@@ -1,48 +1,40 @@
-"""The coordinator of a meter: owns it, polls it, and says how that went."""
+"""The coordinator of a meter: opens it, polls it, and hands on what was read."""
 
 import asyncio
-from collections.abc import Mapping, Set as AbstractSet
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 import logging
-from time import monotonic
 from typing import Final, NoReturn, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant, callback
-from homeassistant.exceptions import ConfigEntryAuthFailed, HomeAssistantError
-from homeassistant.helpers import entity_registry as er
+from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
-from homeassistant.util import dt as dt_util
 
 from .const import CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
-from .history.importer import HistoryError, HistoryImport
-from .history.schedule import History
+from .descriptions import DEFAULT_REGISTERS
+from .history import History
 from .issues.security import TlsProbe
-from .link.errors import ErrorText, error_text
 from .link.find_meter import LinkSecurity
-from .link.outages import WHOLE_POLL, async_get_link
+from .link.outages import WHOLE_POLL
 from .link.recovery import AutomaticRecovery
-from .monitor import async_get_watch
+from .monitor import async_get_monitor
 from .osgp import (
     KeyRefusedError,
     LinkStatistics,
     MBusDevice,
     Meter,
     MeterError,
-    MeterEvent,
-    PortError,
     Readings,
     Register,
-    ResyncResult,
     Value,
     parse_key,
     probe_tls,
-    table_name,
 )
-from .own_meter import OwnMeter
+from .registry import async_remove_entities, registered_entities
 from .slow_readings import SlowReading, SlowReadings
 
 _LOGGER = logging.getLogger(__name__)
@@ -52,16 +44,13 @@ _LOGGER = logging.getLogger(__name__)
 # polls in a row.
 _REFUSALS_BEFORE_REAUTH = 3
 
-type NesMepConfigEntry = ConfigEntry[MeterCoordinator]
-
-
 LINK: Final = "link"
 """Context of the entities that show link counters."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MeterData:
-    """What the meter told last.
+    """What was read last.
 
     values are readings by key, in the units shown: None where the meter has none now,
     missing where it could not be read. failed_tables names the tables (as "BT23") that
@@ -81,8 +70,8 @@ class MeterData:
 class MeterCoordinator(DataUpdateCoordinator[MeterData]):
     """Polls one meter and feeds its entities.
 
-    The meter is open from the first refresh until the entry is unloaded. It mends
-    its link by itself, so it is never opened a second time. Every poll reads the
+    The meter is open from the first refresh until the entry is unloaded. Its link
+    recovers by itself, so it is never opened a second time. Every poll reads the
     registers; what changes seldom is read after a poll, in the background, and the
     meter's port takes the requests of both in turn.
     """
@@ -90,19 +79,9 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
     config_entry: NesMepConfigEntry
     meter: Meter
     slow: SlowReadings
-    history: History
 
-    def __init__(
-        self,
-        hass: HomeAssistant,
-        entry: NesMepConfigEntry,
-        *,
-        default_registers: AbstractSet[str],
-    ) -> None:
-        """Prepare to poll the meter of an entry at the interval of its options.
-
-        default_registers are the keys that entities show when a meter is new.
-        """
+    def __init__(self, hass: HomeAssistant, entry: NesMepConfigEntry) -> None:
+        """Prepare to poll the meter of an entry at the interval of its options."""
         interval = entry.options.get(CONF_SCAN_INTERVAL, DEFAULT_SCAN_INTERVAL)
         super().__init__(
             hass,
@@ -112,16 +91,17 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             update_interval=timedelta(seconds=interval),
             always_update=False,
         )
-        self._default_registers = default_registers
+        self.monitor = async_get_monitor(hass, entry)
+        self._clock = self.monitor.clock
         self._refusals = 0
+        self._sessions = 0
         self._registers: Mapping[str, Register] = {}
-        self._asked: AbstractSet[str] = frozenset()
         self._readings = Readings({})
         self._slow_task: asyncio.Task[None] | None = None
-        self._is_quiet = False
-        self.link = async_get_link(hass, entry.entry_id)
-        self.watch = async_get_watch(hass, entry)
-        self._healing = AutomaticRecovery(hass, entry, self._async_mend)
+        self._is_closing = False
+        self._recovery = AutomaticRecovery(
+            hass, entry, self._clock, self._async_start_session
+        )
 
     @override
     async def _async_setup(self) -> None:
@@ -131,31 +111,33 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         """
         entry, port = self.config_entry, self.config_entry.data[CONF_PORT]
         security = LinkSecurity.of_entry(entry.data)
-        await self.watch.memory.async_load()
+        await self.monitor.storage.async_load()
         try:
             self.meter = await Meter.open(
                 port,
                 parse_key(entry.data[CONF_KEY]),
                 security=security.mode,
                 key_kind=security.key_kind,
-                trace=self.watch.trace,
+                trace=self.monitor.trace,
+                clock=self._clock,
             )
         except MeterError as err:
-            self.link.async_poll_ended({WHOLE_POLL: err}, None)
+            self.monitor.outages.async_poll_ended({WHOLE_POLL: err}, None)
             await self._async_fail(
                 err,
-                partial(probe_tls, port),
+                partial(probe_tls, port, clock=self._clock),
                 is_final=isinstance(err, KeyRefusedError),
                 at_setup=True,
             )
-        self.watch.async_succeeded()
+        self.monitor.async_succeeded()
         entry.async_on_unload(self.meter.close)
         entry.async_on_unload(
             self.hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._async_stop)
         )
-        # Before the meter is closed, so that nothing is told to fail.
-        entry.async_on_unload(self._async_quiet)
-        self._own_meter = OwnMeter(entry, self.meter)
+        # Before the meter is closed, so that no failure is reported.
+        entry.async_on_unload(self._async_stop_background)
+        self._require_own_meter(self.meter.identity.serial_number)
+        self._sessions = self.meter.sessions
         self.slow = SlowReadings(self.meter, self.name)
 
     @override
@@ -179,10 +161,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
         Raises UpdateFailed, ConfigEntryAuthFailed or ConfigEntryError, translated.
         """
-        asked = self._wanted_registers() or self._default_registers
+        wanted = self._wanted_registers() or DEFAULT_REGISTERS
         try:
-            readings = await self.meter.read(asked)
-            await self._own_meter.async_verify()
+            readings = await self.meter.read(wanted)
+            await self._async_verify_own_meter()
         except MeterError as err:
             self._async_report({WHOLE_POLL: err})
             is_refusal = isinstance(err, KeyRefusedError)
@@ -193,19 +175,41 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
                 is_final=is_refusal and self._refusals >= _REFUSALS_BEFORE_REAUTH,
             )
         self._refusals = 0
-        self.watch.async_succeeded()
-        self._asked = asked
+        self.monitor.async_succeeded()
         return readings
+
+    async def _async_verify_own_meter(self) -> None:
+        """Ask which meter answers, if the session began anew since the last time.
+
+        The meter may have been exchanged: readings of another one would appear in the
+        statistics as consumption. Raises MeterError, and ConfigEntryError for another
+        meter.
+        """
+        if (sessions := self.meter.sessions) != self._sessions:
+            self._require_own_meter(await self.meter.read_serial_number())
+            self._sessions = sessions
+
+    def _require_own_meter(self, serial_number: str) -> None:
+        """Raise ConfigEntryError, translated, if that is not the meter of the entry."""
+        if serial_number != self.config_entry.unique_id:
+            raise ConfigEntryError(
+                translation_domain=DOMAIN,
+                translation_key="wrong_meter",
+                translation_placeholders={
+                    "meter": self.config_entry.title,
+                    "serial_number": serial_number,
+                },
+            )
 
     @callback
     def _async_report(self, errors: Mapping[str, MeterError]) -> None:
-        """Tell how a poll went; one that ends because the meter is closed tells nothing."""
-        if not self._is_quiet:
-            self.link.async_poll_ended(errors, self.meter.statistics)
-            self._healing.async_poll_ended(errors.values())
+        """Report how a poll went, unless it ended because the meter is being closed."""
+        if not self._is_closing:
+            self.monitor.outages.async_poll_ended(errors, self.meter.statistics)
+            self._recovery.async_poll_ended(errors.values())
 
-    async def _async_mend(self) -> None:
-        """Make the session anew and poll at once. Raises MeterError if there is none."""
+    async def _async_start_session(self) -> None:
+        """Start a new session and poll at once. Raises MeterError if there is none."""
         await self.meter.resync()
         await self.async_refresh()
 
@@ -217,30 +221,30 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         is_final: bool = False,
         at_setup: bool = False,
     ) -> NoReturn:
-        """Raise what says that the meter could not be read, translated.
+        """Raise the translated error for a meter that could not be read.
 
         That is ConfigEntryAuthFailed if the refusal of the key is final and the key is
         not right in TLS either.
         """
-        await self.watch.async_failed(err, probe, monotonic(), at_setup=at_setup)
-        if is_final and not await self.watch.async_prove_key(probe):
+        await self.monitor.async_failed(err, probe, at_setup=at_setup)
+        if is_final and not await self.monitor.async_prove_key(probe):
             if not at_setup:
                 # The reauth flow proves the new key on the same port.
-                self._async_quiet()
+                self._async_stop_background()
                 await self.meter.close()
-            raise ConfigEntryAuthFailed(**self._error_text(err)) from err
-        raise UpdateFailed(**self._error_text(err)) from err
+            raise ConfigEntryAuthFailed(**self.monitor.error_text(err)) from err
+        raise UpdateFailed(**self.monitor.error_text(err)) from err
 
     @callback
     def _async_start_slow(self) -> None:
-        """Begin to read in the background what is due by now, unless that is going on.
+        """Read in the background what is due by now, unless that is going on.
 
         What falls due before the middle between this poll and the next is read now.
         """
         assert self.update_interval is not None
         if self._slow_task is not None and not self._slow_task.done():
             return
-        until = monotonic() + self.update_interval.total_seconds() / 2
+        until = self._clock.time() + self.update_interval.total_seconds() / 2
         if due := self.slow.due(until, self._contexts):
             self._slow_task = self.config_entry.async_create_background_task(
                 self.hass, self._async_read_slowly(due), f"{self.name} slow readings"
@@ -248,16 +252,14 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
     @property
     def _contexts(self) -> set[str]:
-        """What is shown, or needed to tell whether something is wrong."""
-        return set(self.async_contexts()) | self.watch.clock.contexts
+        """What is shown, or needed to see whether something is wrong."""
+        return set(self.async_contexts()) | self.monitor.clock_issue.contexts
 
     async def _async_read_slowly(self, due: list[SlowReading]) -> None:
         """Read one after the other and hand on what each brings."""
         for reading in due:
-            may_go_on = await self.slow.read(reading, monotonic())
-            await self.watch.async_read_slowly(
-                reading, self.slow, self.meter, monotonic()
-            )
+            may_go_on = await self.slow.read(reading, self._clock.time())
+            await self.monitor.async_read_slowly(reading, self.slow, self.meter)
             data = self._async_collect()
             if data != self.data:
                 self.data = data
@@ -266,25 +268,24 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
                 return
 
     @callback
-    def _async_quiet(self) -> None:
+    def _async_stop_background(self) -> None:
         """Do nothing in the background any more, as the meter will be closed."""
-        self._is_quiet = True
-        self._healing.async_stop()
+        self._is_closing = True
+        self._recovery.async_stop()
         if self._slow_task is not None:
             self._slow_task.cancel()
+
+    async def _async_stop(self, event: Event) -> None:
+        """Close the meter when Home Assistant stops, which unloads no entries."""
+        self._async_stop_background()
+        await self.meter.close()
 
     @callback
     def _async_collect(self) -> MeterData:
         """Return what is known now, and remove the entities of what is no more."""
-        readings = self._readings
-        values: dict[str, Value | None] = {
-            key: None
-            for key in (self._asked & self._registers.keys()) - readings.values.keys()
-            if table_name(self._registers[key].table) not in readings.errors
-        }
         data = MeterData(
-            values={**values, **readings.values, **self.slow.values},
-            failed_tables=frozenset(readings.errors),
+            values={**self._readings.values, **self.slow.values},
+            failed_tables=frozenset(self._readings.errors),
             reported=self.slow.keys | self._registers.keys(),
             mbus_devices=self.slow.mbus.devices,
             statistics=replace(self.meter.statistics)
@@ -292,7 +293,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             else None,
         )
         if self.data and (gone := self.data.reported - data.reported):
-            self.async_remove_entities(gone)
+            async_remove_entities(self.hass, self.config_entry, gone)
         return data
 
     @property
@@ -300,112 +301,27 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         """Whether the last poll brought all that it asked for."""
         return self.last_update_success and not self.data.failed_tables
 
-    @callback
-    def async_remove_entities(self, keys: AbstractSet[str]) -> None:
-        """Remove the entities with these keys from the registry, and thereby at all."""
-        registry = er.async_get(self.hass)
-        for key, entity in self.async_registered_entities().items():
-            if key in keys:
-                registry.async_remove(entity.entity_id)
-
-    async def _async_stop(self, event: Event) -> None:
-        """Close the meter when Home Assistant stops, which unloads no entries."""
-        self._async_quiet()
-        await self.meter.close()
-
-    async def async_resync(self) -> ResyncResult:
-        """Re-establish the session with the meter and read its clock.
-
-        Raises HomeAssistantError, translated, when the meter does not answer.
-        """
-        try:
-            result = await self.meter.resync()
-        except MeterError as err:
-            raise HomeAssistantError(**self._error_text(err)) from err
-        drift = result.meter_time - dt_util.utcnow()
-        self.watch.clock.async_read(drift.total_seconds(), monotonic())
-        return result
-
-    async def async_read_events(self, count: int | None) -> tuple[MeterEvent, ...]:
-        """Return the newest events of the meter's log, as many as count or all.
-
-        Raises HomeAssistantError, translated, when the log cannot be read.
-        """
-        try:
-            return await self.meter.read_events(count=count)
-        except MeterError as err:
-            raise HomeAssistantError(**self._error_text(err)) from err
-
-    async def async_read_table(
-        self, table: int, offset: int, count: int | None
-    ) -> bytes:
-        """Return bytes of a table, without a count all up to its end.
-
-        Raises HomeAssistantError, translated, when they cannot be read.
-        """
-        try:
-            return await self.meter.read_table(table, offset, count)
-        except MeterError as err:
-            raise HomeAssistantError(**self._error_text(err)) from err
-
-    async def async_import_history(
-        self, start: datetime | None, end: datetime | None
-    ) -> HistoryImport:
-        """Fill the statistics from the load profile, in a span or all that it knows.
-
-        Raises HomeAssistantError, translated, when that cannot be done.
-        """
-        try:
-            return await self.history.async_import(start, end)
-        except MeterError as err:
-            raise HomeAssistantError(**self._error_text(err)) from err
-        except HistoryError as err:
-            raise HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key=err.translation_key,
-                translation_placeholders={"meter": self.config_entry.title},
-            ) from err
-
     def _wanted_registers(self) -> set[str]:
         """Return the keys of the registers that enabled entities show.
 
         Every entity that shows a value gives its key as context. Before there are
-        entities for a register, the registry tells whether one will come, and where
-        it does not know it, what is on at first.
+        entities for a register, the registry knows whether one will come, and where
+        it does not, what is enabled by default.
         """
         registers = self.meter.registers.keys()
         wanted = registers & set(self.async_contexts())
         if new := registers - self._registers.keys():
-            entities = self.async_registered_entities()
+            entities = registered_entities(self.hass, self.config_entry)
             wanted |= {
                 key
                 for key in new
                 if (
                     not entities[key].disabled
                     if key in entities
-                    else key in self._default_registers
+                    else key in DEFAULT_REGISTERS
                 )
             }
         return wanted
-
-    @callback
-    def async_registered_entities(self) -> dict[str, er.RegistryEntry]:
-        """Return the entities of the meter that the registry knows, by key."""
-        return {
-            entity.unique_id.removeprefix(f"{self.config_entry.unique_id}_"): entity
-            for entity in er.async_entries_for_config_entry(
-                er.async_get(self.hass), self.config_entry.entry_id
-            )
-        }
-
-    @callback
-    def async_enabled_entities(self) -> dict[str, str]:
-        """Return the ids of the meter's enabled entities by key."""
-        return {
-            key: entity.entity_id
-            for key, entity in self.async_registered_entities().items()
-            if not entity.disabled
-        }
 
     def _log_failed_tables(self, errors: Mapping[str, MeterError]) -> None:
         """Log a table once when it cannot be read and once when that is over."""
@@ -415,9 +331,13 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         for table in sorted(before - errors.keys()):
             _LOGGER.info("%s: %s no longer fails", self.name, table)
 
-    def _error_text(self, err: MeterError) -> ErrorText:
-        """Return the translated text for an error of the meter client."""
-        text = error_text(err, self.config_entry.title)
-        if self.watch.requires_tls and not isinstance(err, PortError):
-            text["translation_key"] = "tls_required"
-        return text
+
+@dataclass(frozen=True, slots=True)
+class NesMepData:
+    """What lives as long as the entry of a meter is loaded."""
+
+    coordinator: MeterCoordinator
+    history: History
+
+
+type NesMepConfigEntry = ConfigEntry[NesMepData]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version
 import logging
 import platform
@@ -19,7 +19,7 @@ from homeassistant.loader import async_get_integration
 from .const import CONF_KEY, DOMAIN
 from .coordinator import MeterCoordinator, NesMepConfigEntry
 from .link.find_meter import LinkSecurity
-from .monitor import async_get_watch
+from .monitor import async_get_monitor
 from .osgp import (
     ExchangeRecord,
     MBusDevice,
@@ -54,7 +54,7 @@ async def async_get_config_entry_diagnostics(
     A meter that is read is asked for whole tables, so that a simulated meter can
     answer with them. Of one that is not, there is what came of the attempts.
     """
-    trace = async_get_watch(hass, entry).trace
+    trace = async_get_monitor(hass, entry).trace
     # Before there are more.
     exchanges = tuple(trace.exchanges)
     facts = {
@@ -66,8 +66,9 @@ async def async_get_config_entry_diagnostics(
         "security": LinkSecurity.of_entry(entry.data).entry_data,
     }
     if entry.state is ConfigEntryState.LOADED:
-        await _async_survey(entry.runtime_data)
-        facts |= _meter_facts(entry.runtime_data)
+        coordinator = entry.runtime_data.coordinator
+        await _async_survey(coordinator)
+        facts |= _meter_facts(coordinator)
     redacted: dict[str, Any] = _scrubbed(
         async_redact_data(facts, TO_REDACT), _secrets(entry)
     )
@@ -186,8 +187,8 @@ def _exchange_facts(exchange: RedactedExchange) -> dict[str, Any]:
     return facts
 
 
-def _time(timestamp: float) -> str:
-    return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="milliseconds")
+def _time(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds")
 
 
 def _secrets(entry: NesMepConfigEntry) -> list[str]:

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import override
+from typing import ClassVar, override
 
 from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceInfo
@@ -47,6 +47,9 @@ class NesMepEntity(CoordinatorEntity[MeterCoordinator]):
 class NesMepValueEntity(NesMepEntity):
     """An entity that shows a value: unavailable without one, unknown if it is None."""
 
+    needs_meter: ClassVar[bool] = True
+    """Whether there is no value while the meter cannot be read."""
+
     def __init__(
         self,
         coordinator: MeterCoordinator,
@@ -54,16 +57,16 @@ class NesMepValueEntity(NesMepEntity):
         *,
         context: str | None = None,
     ) -> None:
-        """Make the entity with what the meter said last."""
+        """Make the entity; it shows nothing before it is added."""
         super().__init__(coordinator, description, context=context or description.key)
         self._is_available = False
         self._value: Value | None = None
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Show what the meter said last."""
+        """Show the present value."""
         await super().async_added_to_hass()
-        self._take()
+        self._update()
 
     def _look_up(self) -> Value | None:
         """Return the present value; raises LookupError if there is nothing to show."""
@@ -73,11 +76,11 @@ class NesMepValueEntity(NesMepEntity):
     def _show(self, value: Value | None) -> None:
         """Set the attributes of the platform's entity to a value."""
 
-    def _take(self) -> bool:
-        """Take what the coordinator has; return whether that is news."""
+    def _update(self) -> bool:
+        """Look the value up; return whether it is another."""
         before = (self._is_available, self._value)
         self._is_available, self._value = False, None
-        if self.coordinator.last_update_success:
+        if self.coordinator.last_update_success or not self.needs_meter:
             try:
                 self._value = self._look_up()
                 self._is_available = True
@@ -89,15 +92,21 @@ class NesMepValueEntity(NesMepEntity):
     @property
     @override
     def available(self) -> bool:
-        """Return whether the meter was read and reported the value."""
+        """Return whether there is a value."""
         return self._is_available
 
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
         """Write the state if the value is another: most values rest most polls."""
-        if self._take():
+        if self._update():
             super()._handle_coordinator_update()
+
+
+class NesMepStatusEntity(NesMepValueEntity):
+    """An entity that shows how reading the meter goes, whether or not it answers."""
+
+    needs_meter = False
 
 
 def with_zone(value: Value | None) -> Value | None:

@@ -51,7 +51,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the event entities of a meter: its link's, and its log's where it has one."""
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     async_add_entities([NesMepLinkEvent(coordinator, LINK_DESCRIPTION)])
 
     def make(_: str) -> NesMepMeterEvent:
@@ -113,9 +113,9 @@ class NesMepLinkEvent(NesMepEntity, EventEntity):
     async def async_added_to_hass(self) -> None:
         """Begin to be told, and catch up with what happened meanwhile."""
         await super().async_added_to_hass()
-        link = self.coordinator.link
-        self.async_on_remove(link.async_subscribe(self._async_tell, is_entity=True))
-        if event := link.missed(self.state, self.state_attributes["event_type"]):
+        outages = self.coordinator.monitor.outages
+        self.async_on_remove(outages.async_subscribe(self._async_tell, is_entity=True))
+        if event := outages.missed(self.state, self.state_attributes["event_type"]):
             self._async_tell(event)
 
     @callback

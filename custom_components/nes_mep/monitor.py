@@ -1,68 +1,69 @@
-"""Watching a meter for what its owner has to do something about.
+"""What is known of a meter for as long as its config entry exists.
 
-A meter is watched for as long as its config entry exists, over reloads, failed setups
-and, where it matters, restarts.
+It lives over reloads, failed setups and, where it matters, restarts.
 """
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
+from .const import DOMAIN
 from .descriptions import CLOCK_DRIFT
 from .issues import async_clear_issues
 from .issues.clock import ClockIssue
 from .issues.layout import LayoutIssue
 from .issues.security import SecurityIssues, TlsProbe
 from .issues.silence import SilenceIssue
+from .link.errors import ErrorText, error_text
+from .link.host_clock import host_clock
+from .link.outages import OutageLog
 from .link.storage import MeterStorage
-from .osgp import Meter, MeterError, Trace
+from .osgp import Meter, MeterError, PortError, Trace
 from .slow_readings import SlowReading, SlowReadings
 
-_WATCHES: HassKey[dict[str, MeterMonitor]] = HassKey("nes_mep_watches")
+_MONITORS: HassKey[dict[str, MeterMonitor]] = HassKey(DOMAIN)
 
 
 class MeterMonitor:
-    """Watches one meter, and keeps what is known of it."""
+    """Keeps the outages of a meter's link, its last exchanges, and its issues."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
-        """Begin with nothing known."""
+        """Start with nothing known."""
+        self.clock = host_clock(hass)
         self.trace = Trace()
-        self.memory = MeterStorage(hass, entry.entry_id)
-        self.clock = ClockIssue(hass, entry)
-        self.layout = LayoutIssue(hass, entry, self.memory)
-        self._silence = SilenceIssue(hass, entry, self.memory)
-        self._security = SecurityIssues(hass, entry, self.memory)
-
-    @property
-    def requires_tls(self) -> bool:
-        """Whether the meter takes TLS and no longer the old mode of its entry."""
-        return self._security.requires_tls
+        self.outages = OutageLog(hass, self.clock)
+        self.storage = MeterStorage(hass, entry.entry_id)
+        self.clock_issue = ClockIssue(hass, entry, self.clock)
+        self.layout_issue = LayoutIssue(hass, entry, self.storage)
+        self._entry = entry
+        self._silence_issue = SilenceIssue(hass, entry, self.storage, self.clock)
+        self._security_issues = SecurityIssues(hass, entry, self.storage, self.clock)
 
     @callback
     def async_succeeded(self) -> None:
-        """Take that the meter was read."""
-        self._silence.async_heard()
-        self._security.async_succeeded()
+        """Record a successful read."""
+        self._silence_issue.async_answered()
+        self._security_issues.async_succeeded()
 
     async def async_failed(
-        self, err: MeterError, probe: TlsProbe, now: float, *, at_setup: bool = False
+        self, err: MeterError, probe: TlsProbe, *, at_setup: bool = False
     ) -> None:
-        """Take that the meter could not be read, in monotonic seconds."""
-        self._silence.async_failed(err)
-        await self._security.async_failed(err, probe, now, at_setup=at_setup)
+        """Record a failed read."""
+        self._silence_issue.async_failed(err)
+        await self._security_issues.async_failed(err, probe, at_setup=at_setup)
 
     async def async_read_slowly(
-        self, reading: SlowReading, slow: SlowReadings, meter: Meter, now: float
+        self, reading: SlowReading, slow: SlowReadings, meter: Meter
     ) -> None:
-        """Take what was read slowly, at a time in monotonic seconds."""
+        """Check what a slow reading brought for something that needs attention."""
         if reading.has_failed:
             return
         drift = slow.values.get(CLOCK_DRIFT.key)
         if slow.is_clock(reading) and isinstance(drift, float):
-            self.clock.async_read(drift, now)
+            self.clock_issue.async_read(drift)
         system = slow.system.information
         if reading is slow.system and system is not None:
-            await self.layout.async_read(
+            await self.layout_issue.async_read(
                 {
                     "firmware": meter.identity.firmware,
                     "program": system.program_id,
@@ -73,21 +74,28 @@ class MeterMonitor:
 
     async def async_prove_key(self, probe: TlsProbe) -> bool:
         """Return whether the key is right, and only the mode of security is not."""
-        return await self._security.async_probe(probe)
+        return await self._security_issues.async_probe(probe)
+
+    def error_text(self, err: MeterError) -> ErrorText:
+        """Return the translated text for an error of the meter client."""
+        text = error_text(err, self._entry.title)
+        if self._security_issues.requires_tls and not isinstance(err, PortError):
+            text["translation_key"] = "tls_required"
+        return text
 
 
 @callback
-def async_get_watch(hass: HomeAssistant, entry: ConfigEntry) -> MeterMonitor:
-    """Return the watch of a config entry, whether the entry is loaded or not."""
-    watches = hass.data.setdefault(_WATCHES, {})
-    if entry.entry_id not in watches:
-        watches[entry.entry_id] = MeterMonitor(hass, entry)
-    return watches[entry.entry_id]
+def async_get_monitor(hass: HomeAssistant, entry: ConfigEntry) -> MeterMonitor:
+    """Return the monitor of a config entry, whether the entry is loaded or not."""
+    monitors = hass.data.setdefault(_MONITORS, {})
+    if entry.entry_id not in monitors:
+        monitors[entry.entry_id] = MeterMonitor(hass, entry)
+    return monitors[entry.entry_id]
 
 
-async def async_forget_watch(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Watch a meter no more, as its config entry was removed."""
-    watch = async_get_watch(hass, entry)
-    del hass.data[_WATCHES][entry.entry_id]
+async def async_remove_monitor(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Forget a meter, as its config entry was removed."""
+    monitor = async_get_monitor(hass, entry)
+    del hass.data[_MONITORS][entry.entry_id]
     async_clear_issues(hass, entry)
-    await watch.memory.async_remove()
+    await monitor.storage.async_remove()

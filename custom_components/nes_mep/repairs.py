@@ -20,7 +20,8 @@ from homeassistant.helpers import issue_registry as ir
 from .const import CONF_KEY, DOMAIN
 from .issues import LAYOUT_CHANGED, PORT_SILENT, TLS_REFUSED, TLS_REQUIRED
 from .link.find_meter import find_meter
-from .monitor import async_get_watch
+from .link.host_clock import host_clock
+from .monitor import async_get_monitor
 from .osgp import MeterError, SecurityMode, parse_key
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class SwitchToTlsFlow(MeterRepairFlow):
                 entry.data[CONF_PORT],
                 parse_key(entry.data[CONF_KEY]),
                 SecurityMode.TLS,
+                clock=host_clock(self.hass),
             )
         except MeterError as err:
             _LOGGER.debug("%s is not read over TLS: %s", entry.title, err)
@@ -132,12 +134,12 @@ class SwitchToTlsFlow(MeterRepairFlow):
 
 
 class KnownFlow(MeterRepairFlow):
-    """Takes that the user knows now how the meter was changed."""
+    """Records that the user knows how the meter was changed."""
 
     @override
     async def async_fix(self, entry: ConfigEntry) -> RepairsFlowResult:
         """Remember that."""
-        async_get_watch(self.hass, entry).layout.async_confirm()
+        async_get_monitor(self.hass, entry).layout_issue.async_confirm()
         return self._fixed()
 
 

@@ -3,7 +3,7 @@
 from typing import override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import LINK, MeterCoordinator, NesMepConfigEntry
@@ -11,27 +11,20 @@ from .descriptions import (
     ACTIVE_TARIFF,
     HISTORY_PROGRESS,
     LINK_SENSORS,
-    REGISTER_SENSORS,
     MeterSensorDescription,
     describe_sensor,
 )
 from .entity import (
-    NesMepEntity,
+    NesMepStatusEntity,
     NesMepValueEntity,
     async_add_what_is_reported,
     with_zone,
 )
+from .history import History
 from .mbus import async_add_mbus_sensors
 from .osgp import Value
 
 PARALLEL_UPDATES = 0
-
-DEFAULT_REGISTERS = frozenset(
-    description.key
-    for description in REGISTER_SENSORS.values()
-    if description.entity_registry_enabled_default
-)
-"""Keys of the registers whose sensors are enabled when a meter is new."""
 
 
 async def async_setup_entry(
@@ -40,7 +33,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add the sensors of a meter and of the M-Bus meters behind it."""
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
 
     def make(key: str) -> NesMepSensor | None:
         if (description := describe_sensor(key)) is None:
@@ -50,7 +43,9 @@ async def async_setup_entry(
 
     async_add_entities(
         [
-            NesMepHistoryProgress(coordinator, HISTORY_PROGRESS),
+            NesMepHistoryProgress(
+                coordinator, HISTORY_PROGRESS, entry.runtime_data.history
+            ),
             *(
                 NesMepLinkSensor(coordinator, description, counter)
                 for counter, description in LINK_SENSORS.items()
@@ -85,8 +80,8 @@ class NesMepActiveTariff(NesMepSensor):
         return [str(tariff) for tariff in range(1, max(tiers, 1) + 1)]
 
 
-class NesMepLinkSensor(NesMepEntity, SensorEntity):
-    """A counter of the link, known whether or not the meter answers."""
+class NesMepLinkSensor(NesMepStatusEntity, NesMepSensor):
+    """A counter of the link."""
 
     def __init__(
         self,
@@ -97,42 +92,28 @@ class NesMepLinkSensor(NesMepEntity, SensorEntity):
         """Make the sensor of a counter of the meter client."""
         super().__init__(coordinator, description, context=LINK)
         self._counter = counter
-        self._attr_native_value = self._count
 
-    @property
-    def _count(self) -> float | None:
+    @override
+    def _look_up(self) -> Value | None:
         """Return the counter as it is now."""
         count: float | None = getattr(self.coordinator.meter.statistics, self._counter)
         return None if count is None else round(count)
 
-    @property
-    @override
-    def available(self) -> bool:
-        """Return True: the counters tell most when the link is down."""
-        return True
 
-    @callback
-    @override
-    def _handle_coordinator_update(self) -> None:
-        """Write the state if the counter is another."""
-        if (count := self._count) != self._attr_native_value:
-            self._attr_native_value = count
-            super()._handle_coordinator_update()
-
-
-class NesMepHistoryProgress(NesMepEntity, SensorEntity):
+class NesMepHistoryProgress(NesMepStatusEntity, NesMepSensor):
     """How much of the newest import of the load profile is done, in percent."""
 
-    @property
-    @override
-    def available(self) -> bool:
-        """Return True: an import that waits for the meter is still there."""
-        return True
+    def __init__(
+        self,
+        coordinator: MeterCoordinator,
+        description: MeterSensorDescription,
+        history: History,
+    ) -> None:
+        """Make the sensor of the imports of a meter."""
+        super().__init__(coordinator, description)
+        self._history = history
 
-    @callback
     @override
-    def _handle_coordinator_update(self) -> None:
-        """Write the state if the import went on."""
-        if (progress := self.coordinator.history.progress) != self._attr_native_value:
-            self._attr_native_value = progress
-            super()._handle_coordinator_update()
+    def _look_up(self) -> Value | None:
+        """Return the percentage, None if nothing was imported yet."""
+        return self._history.progress

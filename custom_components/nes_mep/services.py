@@ -12,7 +12,7 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import config_validation as cv, service
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
@@ -20,7 +20,8 @@ from homeassistant.util.json import JsonObjectType
 from .const import DOMAIN
 from .coordinator import NesMepConfigEntry
 from .event import event_as_json
-from .osgp import parse_table, table_name
+from .history import HistoryError
+from .osgp import MeterError, parse_table, table_name
 
 if TYPE_CHECKING:
     import probatio as vol
@@ -113,13 +114,15 @@ async def _async_resync_clock(call: ServiceCall) -> ServiceResponse:
     """
 
     async def resync(entry: NesMepConfigEntry) -> JsonObjectType:
-        coordinator = entry.runtime_data
-        result = await coordinator.async_resync()
-        drift = result.meter_time - dt_util.utcnow()
+        coordinator = entry.runtime_data.coordinator
+        monitor = coordinator.monitor
+        result = await coordinator.meter.resync()
+        drift = (result.meter_time - monitor.clock.now()).total_seconds()
+        monitor.clock_issue.async_read(drift)
         await coordinator.async_refresh()
         return {
             "meter_time": result.meter_time.isoformat(),
-            "drift": round(drift.total_seconds(), 1),
+            "drift": round(drift, 1),
             "attempts": result.attempts,
             "sequence_number_changed": result.sequence_number_changed,
         }
@@ -144,8 +147,7 @@ async def _async_import_history(call: ServiceCall) -> ServiceResponse:
         )
 
     async def import_history(entry: NesMepConfigEntry) -> JsonObjectType:
-        result = await entry.runtime_data.async_import_history(start, end)
-        return result.as_json
+        return (await entry.runtime_data.history.async_import(start, end)).as_json
 
     return await _async_ask(call, import_history)
 
@@ -158,7 +160,8 @@ async def _async_read_events(call: ServiceCall) -> ServiceResponse:
     """
 
     async def read_events(entry: NesMepConfigEntry) -> JsonObjectType:
-        events = await entry.runtime_data.async_read_events(call.data.get(ATTR_COUNT))
+        meter = entry.runtime_data.coordinator.meter
+        events = await meter.read_events(count=call.data.get(ATTR_COUNT))
         return {"events": [event_as_json(event) for event in events]}
 
     return await _async_ask(call, read_events)
@@ -181,16 +184,14 @@ async def _async_read_table(call: ServiceCall) -> ServiceResponse:
         ) from err
 
     async def read_table(entry: NesMepConfigEntry) -> JsonObjectType:
-        coordinator = entry.runtime_data
-        data = await coordinator.async_read_table(
-            table, offset, call.data.get(ATTR_COUNT)
-        )
+        meter = entry.runtime_data.coordinator.meter
+        data = await meter.read_table(table, offset, call.data.get(ATTR_COUNT))
         return {
             "table": table_name(table),
             "offset": offset,
             "length": len(data),
             "data": data.hex(),
-            "decoded": coordinator.meter.table_contents(table, offset, data),
+            "decoded": meter.table_contents(table, offset, data),
         }
 
     return await _async_ask(call, read_table)
@@ -207,7 +208,7 @@ async def _async_ask(
     """
     entries = await _async_targeted_entries(call)
     outcomes = await asyncio.gather(
-        *(ask(entry) for entry in entries), return_exceptions=True
+        *(_async_ask_one(entry, ask) for entry in entries), return_exceptions=True
     )
     answers: list[JsonObjectType] = []
     for outcome in outcomes:
@@ -222,6 +223,24 @@ async def _async_ask(
             for entry, answer in zip(entries, answers, strict=True)
         }
     }
+
+
+async def _async_ask_one(
+    entry: NesMepConfigEntry,
+    ask: Callable[[NesMepConfigEntry], Awaitable[JsonObjectType]],
+) -> JsonObjectType:
+    """Ask one meter; raise HomeAssistantError, translated, when that fails."""
+    try:
+        return await ask(entry)
+    except MeterError as err:
+        text = entry.runtime_data.coordinator.monitor.error_text(err)
+        raise HomeAssistantError(**text) from err
+    except HistoryError as err:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key=err.translation_key,
+            translation_placeholders={"meter": entry.title},
+        ) from err
 
 
 async def _async_targeted_entries(call: ServiceCall) -> list[NesMepConfigEntry]:

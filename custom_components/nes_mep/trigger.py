@@ -30,7 +30,8 @@ from .coordinator import MeterCoordinator, NesMepConfigEntry
 from .descriptions import ACTIVE_TARIFF, CLOCK_DRIFT
 from .descriptions.expand import TARIFFS
 from .link.errors import FailureKind
-from .link.outages import LinkEvent, async_get_link
+from .link.outages import LinkEvent
+from .monitor import async_get_monitor
 from .osgp import Value
 
 if TYPE_CHECKING:
@@ -132,8 +133,16 @@ class _Fire:
 
     def __call__(self, what: str, **variables: Any) -> None:
         """Run the action; what happened is said about the meter."""
-        device = dr.async_get(self._hass).async_get_device(
-            identifiers={(DOMAIN, str(self._entry.unique_id))}
+        identifier = (DOMAIN, str(self._entry.unique_id))
+        device = next(
+            (
+                device
+                for device in dr.async_entries_for_config_entry(
+                    dr.async_get(self._hass), self._entry.entry_id
+                )
+                if identifier in device.identifiers
+            ),
+            None,
         )
         meter = (device and device.name_by_user) or self._entry.title
         facts = {
@@ -288,7 +297,7 @@ def _watch_link(
     hass: HomeAssistant, entry: NesMepConfigEntry, tell: Callable[[LinkEvent], None]
 ) -> CALLBACK_TYPE:
     """Call tell with what happens to the link, and keep the meter polled."""
-    unsubscribe = async_get_link(hass, entry.entry_id).async_subscribe(tell)
+    unsubscribe = async_get_monitor(hass, entry).outages.async_subscribe(tell)
     leave = _follow(entry, None, lambda coordinator: None)
 
     @callback
@@ -335,7 +344,7 @@ def _follow(
         nonlocal followed, leave
         if (
             entry.state is not ConfigEntryState.LOADED
-            or (coordinator := entry.runtime_data) is followed
+            or (coordinator := entry.runtime_data.coordinator) is followed
         ):
             return
         if leave is not None:

@@ -18,7 +18,6 @@ from .house import House
 async def house(
     recorder_mock: Recorder,
     enable_custom_integrations: None,
-    hasty_history: None,
     hass: HomeAssistant,
     freezer: FrozenDateTimeFactory,
     clock: Clock,

@@ -1,8 +1,6 @@
 """A house whose recorder keeps statistics, in simulated time."""
 
-from collections.abc import Coroutine
 from datetime import datetime, timedelta
-from time import sleep
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -24,7 +22,6 @@ from ..values import Clock
 
 STEP = timedelta(minutes=5)
 HOUR = timedelta(hours=1)
-_TICK = 0.02  # seconds
 _BEGINNING = datetime(2020, 1, 1, tzinfo=dt_util.UTC)
 
 
@@ -76,14 +73,6 @@ class House:
         """
         self._freezer.move_to(time)
         await self.hass.async_block_till_done(wait_background_tasks=True)
-
-    async def while_time_flows[T](self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something whose limits of time may be reached meanwhile."""
-        task = self.hass.async_create_task(work)
-        while not task.done():
-            await self.hass.async_add_executor_job(sleep, _TICK)
-            self._freezer.tick(_TICK)
-        return await task
 
     async def compile(self, start: datetime) -> None:
         """Make the statistics of 5 minutes, and let follow what they start."""

@@ -22,6 +22,7 @@ from homeassistant.helpers import frame
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 
 from ..common import entity_ids, make_entry, set_up, unavailable
+from ..driven_clock import driven_clock
 from ..simulator import SimulatedMeter, serve_tcp
 from ..values import NOON, Clock
 from .house import HOUR, House, expect_truth, hourly_truth, import_history
@@ -185,7 +186,7 @@ async def test_short_interruption(
     ),
     [(True, True, True)],
 )
-@pytest.mark.usefixtures("hasty_history", "socket_enabled")
+@pytest.mark.usefixtures("socket_enabled")
 async def test_home_assistant_stopped(
     async_test_recorder: RecorderInstanceContextManager,
     freezer: FrozenDateTimeFactory,
@@ -206,6 +207,7 @@ async def test_home_assistant_stopped(
         ):
             hass.data.pop(DATA_CUSTOM_COMPONENTS)
             frame.async_setup(hass)
+            hass.data["nes_mep_clock"] = driven_clock()
             house = House(hass, freezer, clock)
             entry = MockConfigEntry(
                 entry_id="meter",

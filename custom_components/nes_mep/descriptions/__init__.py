@@ -22,6 +22,7 @@ __all__ = [
     "ACTIVE_TARIFF",
     "BINARY_SENSORS",
     "CLOCK_DRIFT",
+    "DEFAULT_REGISTERS",
     "HISTORY_PROGRESS",
     "LINK_SENSORS",
     "REGISTER_SENSORS",
@@ -35,6 +36,13 @@ REGISTER_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
     description.key: description for description in (*ENERGY_SENSORS, *POWER_SENSORS)
 }
 """Sensors of registers by key; demands come on top of them."""
+
+DEFAULT_REGISTERS: Final = frozenset(
+    description.key
+    for description in REGISTER_SENSORS.values()
+    if description.entity_registry_enabled_default
+)
+"""Keys of the registers whose sensors are enabled by default."""
 
 SLOW_TABLE_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
     description.key: description

@@ -1,6 +1,5 @@
 """One import of the load profile: what it lacks, reads and writes."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from homeassistant.util.json import JsonObjectType
 from ..descriptions import describe_register
 from ..osgp import (
     REQUEST_PERIOD,
+    HostClock,
     LoadProfileDownload,
     LoadProfileInterval,
     LoadProfileSet,
@@ -23,7 +23,7 @@ from ..osgp import (
     RefusalError,
     best_data_set,
 )
-from .recorder import Recorded, Statistic, async_read, async_write, memory
+from .recorder import Recorded, Statistic, async_read, async_write, sum_retention
 from .rows import Counting, Filling, Gap, fill, find_gaps, hour_readings
 
 _LOGGER = logging.getLogger(__name__)
@@ -126,6 +126,7 @@ class HistoryImporter:
         meter: Meter,
         title: str,
         *,
+        clock: HostClock,
         entity_ids: Callable[[], Mapping[str, str]],
         on_progress: Callable[[], None],
     ) -> None:
@@ -138,6 +139,7 @@ class HistoryImporter:
         self._hass = hass
         self._meter = meter
         self._title = title
+        self._clock = clock
         self._entity_ids = entity_ids
         self._on_progress = on_progress
 
@@ -208,7 +210,7 @@ class HistoryImporter:
                     find_gaps(found.series, since.get(key), end),
                     hour_readings(intervals[key], key),
                     _counting(key, limit),
-                    memory=memory(self._hass),
+                    memory=sum_retention(self._hass),
                 )
                 await async_write(self._hass, statistics[key], found, filling)
                 result.entities[statistics[key].entity_id] = _entity_import(filling)
@@ -266,7 +268,7 @@ class HistoryImporter:
             def show(share: float, number: int = number) -> None:
                 self._show(int(100 * (number + share) / len(downloads)))
 
-            intervals = await _async_all(download, show)
+            intervals = await self._async_all(download, show)
             result.intervals += len(intervals)
             for key in keys:
                 found[key] += intervals
@@ -277,38 +279,37 @@ class HistoryImporter:
                 )
         return found
 
+    async def _async_all(
+        self, download: LoadProfileDownload, show: Callable[[float], None]
+    ) -> list[LoadProfileInterval]:
+        """Return all intervals of a download, which goes on after the link has failed.
+
+        Raises MeterError when the meter refuses a part, or the link stays down.
+        """
+        intervals: list[LoadProfileInterval] = []
+        failures = 0
+        while True:
+            try:
+                async for batch in download:
+                    failures = 0
+                    intervals += batch.intervals
+                    show(batch.done / batch.total)
+            except RefusalError:
+                raise
+            except MeterError as err:
+                failures += 1
+                if failures > _RETRIES:
+                    raise
+                _LOGGER.debug("The download of the load profile waits: %s", err)
+                await self._clock.sleep(_RETRY_PAUSE)
+            else:
+                return intervals
+
     def _show(self, progress: int | None) -> None:
         """Tell how far an import is, in percent; None if it has failed."""
         if progress != self.progress:
             self.progress = progress
             self._on_progress()
-
-
-async def _async_all(
-    download: LoadProfileDownload, show: Callable[[float], None]
-) -> list[LoadProfileInterval]:
-    """Return all intervals of a download, which goes on after the link has failed.
-
-    Raises MeterError when the meter refuses a part, or the link stays down.
-    """
-    intervals: list[LoadProfileInterval] = []
-    failures = 0
-    while True:
-        try:
-            async for batch in download:
-                failures = 0
-                intervals += batch.intervals
-                show(batch.done / batch.total)
-        except RefusalError:
-            raise
-        except MeterError as err:
-            failures += 1
-            if failures > _RETRIES:
-                raise
-            _LOGGER.debug("The download of the load profile waits: %s", err)
-            await asyncio.sleep(_RETRY_PAUSE)
-        else:
-            return intervals
 
 
 def _counting(key: str, energy_limit: float | None) -> Counting:

@@ -54,7 +54,7 @@ def is_recording(hass: HomeAssistant) -> bool:
     return "recorder" in hass.config.components
 
 
-def memory(hass: HomeAssistant) -> timedelta:
+def sum_retention(hass: HomeAssistant) -> timedelta:
     """Return how long the recorder remembers a sum while an entity is not available."""
     return timedelta(days=get_instance(hass).keep_days) - HOUR
 

@@ -1,4 +1,4 @@
-"""When the meter's load profile becomes the past of the energy entities."""
+"""When the history of the energy entities is imported from the load profile."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 import logging
 from typing import Final
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import EVENT_RECORDER_5MIN_STATISTICS_GENERATED
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers.storage import Store
-from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
-from ..osgp import MeterError, RefusalError
+from ..osgp import HostClock, MeterError, RefusalError
 from .importer import (
     HistoryImport,
     HistoryImporter,
@@ -44,7 +44,7 @@ def history_store(hass: HomeAssistant, entry_id: str) -> Store[Marks]:
 
 
 class History:
-    """Sees to it that the past of one meter's entities is there.
+    """Imports the history of one meter's entities.
 
     By itself it looks, once the first statistics were made, for the past before them,
     and after each interruption for the hours that are missing; once a span was looked
@@ -54,18 +54,22 @@ class History:
     def __init__(
         self,
         hass: HomeAssistant,
-        store: Store[Marks],
+        entry: ConfigEntry,
         importer: HistoryImporter,
-        title: str,
+        clock: HostClock,
     ) -> None:
-        """Prepare; title names the meter in the log."""
+        """Prepare; nothing is imported before it is started or asked to."""
         self._hass = hass
-        self._store = store
+        self._entry = entry
+        self._title = entry.title
         self._importer = importer
-        self._title = title
+        self._clock = clock
+        self._store = history_store(hass, entry.entry_id)
         self._turn = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
         self._marks: Marks | None = None
         self._interrupted_at: datetime | None = None
+        self._is_read_whole = False
 
     @property
     def progress(self) -> int | None:
@@ -73,43 +77,65 @@ class History:
         return self._importer.progress
 
     @callback
-    def async_watch(
-        self, run: Callable[[], None], is_up: Callable[[], bool]
-    ) -> CALLBACK_TYPE:
-        """Call run when it is time to look by itself; return what ends that.
+    def async_start(
+        self,
+        async_add_listener: Callable[[CALLBACK_TYPE], CALLBACK_TYPE],
+        is_read_whole: Callable[[], bool],
+    ) -> None:
+        """Import by itself, in the background, until the entry is unloaded.
 
-        run begins async_look_through in the background; is_up says whether the meter
-        answers.
+        async_add_listener calls its argument after each poll, and is_read_whole says
+        whether the last one brought everything.
         """
-        self.async_note_interruption()
+        self._async_note_interruption()
+        self._is_read_whole = is_read_whole()
 
         @callback
-        def on_statistics(_: Event) -> None:
-            since = self._interrupted_at
-            # The hours before the one in which it ended must have been made.
-            if (
-                since is not None
-                and is_up()
-                and not self._turn.locked()
-                and dt_util.utcnow() >= hour_of(since) + _COMPILED_AFTER
-            ):
-                run()
+        def on_poll() -> None:
+            was_read_whole, self._is_read_whole = self._is_read_whole, is_read_whole()
+            if self._is_read_whole and not was_read_whole:
+                self._async_note_interruption()
 
-        return self._hass.bus.async_listen(
-            EVENT_RECORDER_5MIN_STATISTICS_GENERATED, on_statistics
+        self._entry.async_on_unload(async_add_listener(on_poll))
+        self._entry.async_on_unload(
+            self._hass.bus.async_listen(
+                EVENT_RECORDER_5MIN_STATISTICS_GENERATED, self._async_on_statistics
+            )
         )
+        # Before the meter is closed, so that no failure is reported.
+        self._entry.async_on_unload(self._async_stop)
 
     @callback
-    def async_note_interruption(self) -> None:
+    def _async_note_interruption(self) -> None:
         """Note that readings were missing until now."""
-        self._interrupted_at = dt_util.utcnow()
+        self._interrupted_at = self._clock.now()
+
+    @callback
+    def _async_on_statistics(self, _event: Event) -> None:
+        """Look for missing hours, if it is time to."""
+        since = self._interrupted_at
+        # The hours before the one in which it ended must have been made.
+        if (
+            since is not None
+            and self._is_read_whole
+            and not self._turn.locked()
+            and self._clock.now() >= hour_of(since) + _COMPILED_AFTER
+        ):
+            self._task = self._entry.async_create_background_task(
+                self._hass, self.async_look_through(), f"{self._title} history"
+            )
+
+    @callback
+    def _async_stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
 
     async def async_look_through(self) -> None:
         """Fill what is missing since the last look; log what came of it."""
         if not is_recording(self._hass):
             self._interrupted_at = None
             return
-        await asyncio.sleep(_LOOK_DELAY)
+        await self._clock.sleep(_LOOK_DELAY)
         since = self._interrupted_at
         try:
             async with self._turn:
@@ -122,7 +148,7 @@ class History:
             _LOGGER.info("%s: the past was not imported: %s", self._title, err)
             is_done = False
         if self._interrupted_at == since and (
-            is_done or since is None or dt_util.utcnow() - since > _LOOK_FOR
+            is_done or since is None or self._clock.now() - since > _LOOK_FOR
         ):
             self._interrupted_at = None
 
@@ -133,7 +159,7 @@ class History:
         """
         if self._marks is None:
             self._marks = await self._store.async_load() or {}
-        end = _last_hour_end()
+        end = self._last_hour_end
         since = {key: datetime.fromisoformat(mark) for key, mark in self._marks.items()}
         statistics = self._importer.statistics
         # None for those that were never looked through.
@@ -171,7 +197,7 @@ class History:
         if not is_recording(self._hass):
             raise NoRecorderError
         async with self._turn:
-            last = _last_hour_end()
+            last = self._last_hour_end
             until = last if end is None else min(last, hour_of(end))
             statistics = self._importer.statistics
             since = {} if start is None else dict.fromkeys(statistics, hour_of(start))
@@ -180,7 +206,7 @@ class History:
                 raise NothingRecordedError
             return await self._importer.async_import(statistics, plan, since, until)
 
-
-def _last_hour_end() -> datetime:
-    """Return the end of the last hour whose statistics were made for certain."""
-    return hour_of(dt_util.utcnow() - _COMPILED_AFTER)
+    @property
+    def _last_hour_end(self) -> datetime:
+        """The end of the last hour whose statistics were made for certain."""
+        return hour_of(self._clock.now() - _COMPILED_AFTER)

@@ -5,9 +5,9 @@ from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.util import dt as dt_util
 
 from ..descriptions import CLOCK_DRIFT
+from ..osgp import HostClock
 from . import CLOCK_WRONG, async_clear_issue, async_raise_issue
 
 _WRONG: Final = 60.0
@@ -20,10 +20,13 @@ set only by and by."""
 
 
 class ClockIssue:
-    """Tells when the meter's clock is off by more than a minute."""
+    """Raises the issue when the meter's clock is off by more than a minute."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
-        """Begin with a clock of which nothing is known."""
+    def __init__(
+        self, hass: HomeAssistant, entry: ConfigEntry, clock: HostClock
+    ) -> None:
+        """Start with a meter's clock of which nothing is known."""
+        self._clock = clock
         self._hass = hass
         self._entry = entry
         self._wrong_since: float | None = None
@@ -36,8 +39,9 @@ class ClockIssue:
         )
 
     @callback
-    def async_read(self, drift: float, now: float) -> None:
-        """Take how far the meter's clock is ahead, at a time in monotonic seconds."""
+    def async_read(self, drift: float) -> None:
+        """Record how many seconds the meter's clock is ahead."""
+        now = self._clock.time()
         if abs(drift) <= _RIGHT:
             if self._wrong_since is not None:
                 self._wrong_since = None
@@ -47,7 +51,7 @@ class ClockIssue:
         elif self._wrong_since is None:
             self._wrong_since = now
         elif now - self._wrong_since >= _CERTAIN_AFTER:
-            time = dt_util.utcnow()
+            time = self._clock.now()
             async_raise_issue(
                 self._hass,
                 self._entry,

@@ -15,19 +15,19 @@ _NAMES_SHOWN: Final = 10
 
 
 class LayoutIssue:
-    """Tells when the meter was changed so that it has other registers than before."""
+    """Raises the issue when the meter has other registers than before."""
 
     def __init__(
-        self, hass: HomeAssistant, entry: ConfigEntry, memory: MeterStorage
+        self, hass: HomeAssistant, entry: ConfigEntry, storage: MeterStorage
     ) -> None:
-        """Begin with what is remembered."""
+        """Start with what is stored."""
         self._hass = hass
         self._entry = entry
-        self._memory = memory
+        self._storage = storage
 
     async def async_read(self, layout: StoredLayout) -> None:
-        """Take what the meter has."""
-        facts = self._memory.facts
+        """Compare what the meter has with what it had."""
+        facts = self._storage.facts
         before = facts.get("layout", layout)
         confirmed = facts.get("confirmed", layout)
         if before == confirmed and _is_same_meter(before, layout):
@@ -37,7 +37,7 @@ class LayoutIssue:
         went = _missing(layout, confirmed)
         if not (came or went):
             confirmed = layout
-        self._memory.async_change({**facts, "layout": layout, "confirmed": confirmed})
+        self._storage.async_change({**facts, "layout": layout, "confirmed": confirmed})
         if not (came or went):
             async_clear_issue(self._hass, self._entry, LAYOUT_CHANGED)
             return
@@ -57,10 +57,10 @@ class LayoutIssue:
 
     @callback
     def async_confirm(self) -> None:
-        """Take that the user knows of the newest change."""
-        facts = self._memory.facts
+        """Record that the user knows of the newest change."""
+        facts = self._storage.facts
         if "layout" in facts:
-            self._memory.async_change({**facts, "confirmed": facts["layout"]})
+            self._storage.async_change({**facts, "confirmed": facts["layout"]})
 
     async def _async_names(self, keys: list[str]) -> str:
         """Return what the entities of registers are called, the first ones of many."""

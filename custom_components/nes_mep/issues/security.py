@@ -10,6 +10,7 @@ from ..const import CONF_KEY
 from ..link.find_meter import LinkSecurity
 from ..link.storage import MeterStorage
 from ..osgp import (
+    HostClock,
     KeyKind,
     MeterError,
     PortError,
@@ -33,18 +34,23 @@ _BROKEN_SESSIONS = 3
 
 
 class SecurityIssues:
-    """Tells when the meter takes another mode of security than its entry's.
+    """Raises issues when the meter takes another mode of security than its entry's.
 
     The mode is never changed here: that is up to the user.
     """
 
     def __init__(
-        self, hass: HomeAssistant, entry: ConfigEntry, memory: MeterStorage
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        storage: MeterStorage,
+        clock: HostClock,
     ) -> None:
         """Start with no failure seen."""
         self._hass = hass
         self._entry = entry
-        self._memory = memory
+        self._storage = storage
+        self._clock = clock
         self._broken_sessions = 0
         self._probe_at: float | None = None
 
@@ -55,32 +61,33 @@ class SecurityIssues:
     @property
     def requires_tls(self) -> bool:
         """Whether the meter takes TLS and no longer the old mode of its entry."""
-        return not self._is_tls and self._memory.facts.get("requires_tls", False)
+        return not self._is_tls and self._storage.facts.get("requires_tls", False)
 
     @callback
     def async_succeeded(self) -> None:
-        """Take that the meter was read in the mode of its entry."""
+        """Record a successful read in the mode of the entry."""
         if self._broken_sessions:
             self._broken_sessions = 0
             async_clear_issue(self._hass, self._entry, TLS_REFUSED)
         self._probe_at = None
-        facts = self._memory.facts
+        facts = self._storage.facts
         if "requires_tls" in facts:
             facts = facts.copy()
             del facts["requires_tls"]
-            self._memory.async_change(facts)
+            self._storage.async_change(facts)
             async_clear_issue(self._hass, self._entry, TLS_REQUIRED)
 
     async def async_failed(
-        self, err: MeterError, probe: TlsProbe, now: float, *, at_setup: bool
+        self, err: MeterError, probe: TlsProbe, *, at_setup: bool
     ) -> None:
-        """Take that the meter could not be read, in monotonic seconds.
+        """Record a failed read.
 
         How a meter answers the old mode once it requires TLS is not documented: it may
         refuse, say what cannot be verified, or be silent.
         """
         if isinstance(err, PortError):
             return
+        now = self._clock.time()
         if self._is_tls:
             self._count_broken_session(err, at_setup=at_setup)
         elif self.requires_tls:
@@ -110,6 +117,6 @@ class SecurityIssues:
             return True
         if await probe(parse_key(self._entry.data[CONF_KEY])) is None:
             return False
-        self._memory.async_change({**self._memory.facts, "requires_tls": True})
+        self._storage.async_change({**self._storage.facts, "requires_tls": True})
         async_raise_issue(self._hass, self._entry, TLS_REQUIRED)
         return True

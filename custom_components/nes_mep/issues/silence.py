@@ -8,36 +8,41 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
 from ..link.storage import MeterStorage
-from ..osgp import MeterError, NoReplyError, PortError
+from ..osgp import HostClock, MeterError, NoReplyError, PortError
 from . import PORT_SILENT, async_clear_issue, async_raise_issue
 
 _SILENCE: Final = timedelta(days=1)
 
 
 class SilenceIssue:
-    """Tells when the meter has not answered for a day, though its port opens."""
+    """Raises the issue when the silence has lasted a day, over restarts."""
 
     def __init__(
-        self, hass: HomeAssistant, entry: ConfigEntry, memory: MeterStorage
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        storage: MeterStorage,
+        clock: HostClock,
     ) -> None:
-        """Start with what is remembered."""
+        """Start with what is stored."""
         self._hass = hass
         self._entry = entry
-        self._memory = memory
+        self._storage = storage
+        self._clock = clock
 
     @callback
     def async_failed(self, err: MeterError) -> None:
-        """Take that the meter could not be read."""
+        """Record a failed read."""
         if isinstance(err, PortError):
             return
         if not isinstance(err, NoReplyError):
-            self.async_heard()
+            self.async_answered()
             return
-        facts, now = self._memory.facts, dt_util.utcnow()
+        facts, now = self._storage.facts, self._clock.now()
         since = dt_util.parse_datetime(facts.get("silent_since", "")) or now
         # A machine without a clock of its own starts in the past.
         since = min(since, now)
-        self._memory.async_change({**facts, "silent_since": since.isoformat()})
+        self._storage.async_change({**facts, "silent_since": since.isoformat()})
         if now - since >= _SILENCE:
             local = dt_util.as_local(since)
             async_raise_issue(
@@ -48,11 +53,11 @@ class SilenceIssue:
             )
 
     @callback
-    def async_heard(self) -> None:
-        """Take that the meter answered, whatever it said."""
-        facts = self._memory.facts
+    def async_answered(self) -> None:
+        """Record that the meter answered, whatever it said."""
+        facts = self._storage.facts
         if "silent_since" in facts:
             facts = facts.copy()
             del facts["silent_since"]
-            self._memory.async_change(facts)
+            self._storage.async_change(facts)
             async_clear_issue(self._hass, self._entry, PORT_SILENT)

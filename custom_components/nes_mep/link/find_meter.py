@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from ..const import CONF_KEY_KIND, CONF_SECURITY
 from ..osgp import (
+    HostClock,
     KeyKind,
     KeyRefusedError,
     Meter,
@@ -62,7 +63,9 @@ class FoundMeter:
     security: LinkSecurity
 
 
-async def find_meter(port: str, key: bytes, mode: SecurityMode | None) -> FoundMeter:
+async def find_meter(
+    port: str, key: bytes, mode: SecurityMode | None, *, clock: HostClock
+) -> FoundMeter:
     """Return the meter behind a port, in a mode or, for None, in the best it takes.
 
     TLS is tried first, for it reveals nothing, and the old mode only if there is no
@@ -72,36 +75,38 @@ async def find_meter(port: str, key: bytes, mode: SecurityMode | None) -> FoundM
     """
     if mode is None:
         try:
-            return await _find_by_tls(port, key)
+            return await _find_by_tls(port, key, clock)
         except _NO_SESSION as err:
             if err.had_session:
                 raise
             _LOGGER.debug("The meter is not read over TLS: %s", err)
         mode = SecurityMode.DIGEST
     if mode is SecurityMode.TLS:
-        return await _find_by_tls(port, key)
-    return await _find(port, key, LinkSecurity(mode=mode))
+        return await _find_by_tls(port, key, clock)
+    return await _find(port, key, LinkSecurity(mode=mode), clock)
 
 
-async def _find_by_tls(port: str, key: bytes) -> FoundMeter:
+async def _find_by_tls(port: str, key: bytes, clock: HostClock) -> FoundMeter:
     """Return the meter behind a port, and learn which of its keys this is."""
     basic, advanced = (
         LinkSecurity(mode=SecurityMode.TLS, key_kind=kind)
         for kind in (KeyKind.BASIC, KeyKind.ADVANCED)
     )
     try:
-        return await _find(port, key, basic)
+        return await _find(port, key, basic, clock)
     except KeyRefusedError as refusal:
         try:
-            return await _find(port, key, advanced)
+            return await _find(port, key, advanced, clock)
         except _NO_SESSION:
             raise refusal from None
 
 
-async def _find(port: str, key: bytes, security: LinkSecurity) -> FoundMeter:
+async def _find(
+    port: str, key: bytes, security: LinkSecurity, clock: HostClock
+) -> FoundMeter:
     """Return the meter behind a port."""
     meter = await Meter.open(
-        port, key, security=security.mode, key_kind=security.key_kind
+        port, key, security=security.mode, key_kind=security.key_kind, clock=clock
     )
     await meter.close()
     return FoundMeter(identity=meter.identity, security=security)

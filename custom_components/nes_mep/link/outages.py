@@ -1,21 +1,18 @@
 """The link to a meter: when it failed, how, and when it was back.
 
-What the client mends within a poll is no failure. A link is watched for as long as its
-config entry exists, over reloads and failed setups.
+What the client recovers from within a poll is no failure.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 import logging
-from time import monotonic
 from typing import Any, Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
-from homeassistant.util.hass_dict import HassKey
 
-from ..osgp import LinkStatistics, MeterError
+from ..osgp import HostClock, LinkStatistics, MeterError
 from .errors import FailureKind, failure_of
 
 _LOGGER = logging.getLogger(__name__)
@@ -26,8 +23,6 @@ LINK_EVENT_TYPES: Final = [*FailureKind, RECOVERED]
 
 WHOLE_POLL: Final = ""
 """Stands for the table where an error kept everything from being read."""
-
-_LINKS: HassKey[dict[str, Link]] = HassKey("nes_mep_links")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +55,16 @@ class _Outage:
     kinds: list[FailureKind] = field(default_factory=list)
 
 
-class Link:
-    """Watches the link to one meter and tells its subscribers what happens to it.
+class OutageLog:
+    """Records the outages of the link to one meter and tells its subscribers.
 
     In one outage each kind of failure is told once.
     """
 
-    def __init__(self, hass: HomeAssistant) -> None:
-        """Begin with a link of which nothing is known."""
+    def __init__(self, hass: HomeAssistant, clock: HostClock) -> None:
+        """Start with a link of which nothing is known."""
         self._hass = hass
+        self._clock = clock
         self._outage: _Outage | None = None
         self._first: list[LinkSubscriber] = []
         self._others: list[LinkSubscriber] = []
@@ -103,7 +99,7 @@ class Link:
             return event
         if time is None or told in {None, RECOVERED} or self.is_down:
             return None
-        now = dt_util.utcnow()
+        now = self._clock.now()
         duration = round((now - time).total_seconds(), 1)
         return LinkEvent(RECOVERED, now, {"duration": duration, "kinds": [told]})
 
@@ -111,7 +107,7 @@ class Link:
     def async_poll_ended(
         self, errors: Mapping[str, MeterError], statistics: LinkStatistics | None
     ) -> None:
-        """Take how a poll went: the errors of tables by name, or of WHOLE_POLL."""
+        """Record how a poll went: the errors of tables by name, or of WHOLE_POLL."""
         if errors:
             self._failed(errors, statistics)
         elif self._outage is not None:
@@ -119,7 +115,7 @@ class Link:
             self._tell_soon(
                 RECOVERED,
                 {
-                    "duration": round(monotonic() - outage.since, 1),
+                    "duration": round(self._clock.time() - outage.since, 1),
                     "kinds": [kind.value for kind in outage.kinds],
                 },
                 statistics,
@@ -130,7 +126,7 @@ class Link:
     ) -> None:
         """Tell the kinds of failure that are new in this outage."""
         if self._outage is None:
-            self._outage = _Outage(since=monotonic())
+            self._outage = _Outage(since=self._clock.time())
         for kind in dict.fromkeys(failure_of(err).kind for err in errors.values()):
             if kind in self._outage.kinds:
                 continue
@@ -158,7 +154,7 @@ class Link:
         statistics: LinkStatistics | None,
     ) -> None:
         """Tell what happened, but not before the entities show how the poll went."""
-        now = dt_util.utcnow()
+        now = self._clock.now()
         event = LinkEvent(
             type=event_type,
             # As exact as the state that will tell it.
@@ -186,15 +182,3 @@ def counters(statistics: LinkStatistics | None) -> dict[str, int]:
         for name, value in asdict(statistics).items()
         if isinstance(value, int)
     }
-
-
-@callback
-def async_get_link(hass: HomeAssistant, entry_id: str) -> Link:
-    """Return the link of a config entry, whether the entry is loaded or not."""
-    return hass.data.setdefault(_LINKS, {}).setdefault(entry_id, Link(hass))
-
-
-@callback
-def async_forget_link(hass: HomeAssistant, entry_id: str) -> None:
-    """Watch a link no more, as its config entry was removed."""
-    hass.data.get(_LINKS, {}).pop(entry_id, None)

@@ -1,11 +1,10 @@
-"""Self-healing: what the action resync_clock does, without being asked."""
+"""Automatic recovery: what the action resync_clock does, without being asked."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 import logging
 from math import inf
-from time import monotonic
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
@@ -13,7 +12,7 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 
 from ..const import CONF_RESYNC_AUTOMATICALLY, DEFAULT_RESYNC_AUTOMATICALLY
-from ..osgp import MeterError
+from ..osgp import HostClock, MeterError
 from .errors import failure_of
 
 _LOGGER = logging.getLogger(__name__)
@@ -26,7 +25,7 @@ _CALM: Final = 600.0
 
 
 class AutomaticRecovery:
-    """Makes the session anew after a poll that failed, with growing pauses, and polls.
+    """Starts a new session after a poll that failed, with growing pauses, and polls.
 
     The client has done what it can within the poll, and the next poll tries again. In
     between, this tries with a new session: it shortens outages where polls are seldom.
@@ -36,15 +35,18 @@ class AutomaticRecovery:
         self,
         hass: HomeAssistant,
         entry: ConfigEntry,
-        mend: Callable[[], Awaitable[None]],
+        clock: HostClock,
+        recover: Callable[[], Awaitable[None]],
     ) -> None:
-        """Prepare to mend, if the options of the entry want that.
+        """Prepare to recover, if the options of the entry want that.
 
-        mend makes the session anew and polls. It raises MeterError if that did not help.
+        recover starts a new session and polls. It raises MeterError if that did not
+        help.
         """
         self._hass = hass
         self._entry = entry
-        self._mend = mend
+        self._clock = clock
+        self._recover = recover
         self._is_wanted = entry.options.get(
             CONF_RESYNC_AUTOMATICALLY, DEFAULT_RESYNC_AUTOMATICALLY
         )
@@ -56,18 +58,18 @@ class AutomaticRecovery:
 
     @callback
     def async_poll_ended(self, errors: Iterable[MeterError]) -> None:
-        """Take how a poll went: plan an attempt if it failed and that may help."""
+        """Record how a poll went: plan an attempt if it failed and that may help."""
         failures = [failure_of(err) for err in errors]
         if not failures:
             if self._is_down:
                 self._is_down = False
-                self._well_since = monotonic()
+                self._well_since = self._clock.time()
             self._drop_timer()
             return
-        if not self._is_down and monotonic() - self._well_since >= _CALM:
+        if not self._is_down and self._clock.time() - self._well_since >= _CALM:
             self._attempts = 0
         self._is_down = True
-        if any(failure.can_mend for failure in failures):
+        if any(failure.can_recover for failure in failures):
             self._plan()
 
     @callback
@@ -97,14 +99,14 @@ class AutomaticRecovery:
         self._cancel_timer = None
         self._attempts += 1
         self._attempt = self._entry.async_create_background_task(
-            self._hass, self._async_try(), f"{self._entry.title} self-healing"
+            self._hass, self._async_try(), f"{self._entry.title} recovery"
         )
 
     async def _async_try(self) -> None:
-        """Try to mend the link; where that fails, plan the next attempt."""
+        """Try to recover; where that fails, plan the next attempt."""
         try:
-            await self._mend()
+            await self._recover()
         except MeterError as err:
             _LOGGER.debug("%s: resynchronizing failed: %s", self._entry.title, err)
-            if failure_of(err).can_mend and self._is_down:
+            if failure_of(err).can_recover and self._is_down:
                 self._plan()

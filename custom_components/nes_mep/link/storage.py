@@ -1,4 +1,4 @@
-"""What is remembered of a meter over restarts."""
+"""What is stored about a meter over restarts."""
 
 from typing import Final, TypedDict
 
@@ -19,8 +19,8 @@ class StoredLayout(TypedDict):
     registers: list[str]
 
 
-class Memory(TypedDict, total=False):
-    """What is written down; times are in ISO 8601.
+class StoredFacts(TypedDict, total=False):
+    """What is stored; times are in ISO 8601.
 
     silent_since is when the meter did not answer for the first time after it had.
     layout is the newest that is known, and confirmed the one that the user knows of.
@@ -33,32 +33,32 @@ class Memory(TypedDict, total=False):
 
 
 class MeterStorage:
-    """Keeps a memory in Home Assistant's storage; it is written when it changed."""
+    """Keeps facts in Home Assistant's storage; a change is written at once."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
-        """Begin with an empty one."""
-        self._store: Store[Memory] = Store(hass, 1, f"{DOMAIN}.{entry_id}.memory")
+        """Start with nothing stored."""
+        self._store: Store[StoredFacts] = Store(hass, 1, f"{DOMAIN}.{entry_id}.memory")
         self._is_loaded = False
-        self._memory: Memory = {}
+        self._facts: StoredFacts = {}
 
     async def async_load(self) -> None:
-        """Recall what was written down, once."""
+        """Load what is stored, once."""
         if not self._is_loaded:
-            self._memory = await self._store.async_load() or self._memory
+            self._facts = await self._store.async_load() or self._facts
             self._is_loaded = True
 
     @property
-    def facts(self) -> Memory:
-        """What is remembered, not to be changed."""
-        return self._memory
+    def facts(self) -> StoredFacts:
+        """What is stored, not to be changed in place."""
+        return self._facts
 
     @callback
-    def async_change(self, facts: Memory) -> None:
-        """Remember this in place of what was, if it is another."""
-        if facts != self._memory:
-            self._memory = facts
-            self._store.async_delay_save(lambda: self._memory, _SAVE_DELAY)
+    def async_change(self, facts: StoredFacts) -> None:
+        """Store these facts in place of the present ones."""
+        if facts != self._facts:
+            self._facts = facts
+            self._store.async_delay_save(lambda: self._facts, _SAVE_DELAY)
 
     async def async_remove(self) -> None:
-        """Forget everything."""
+        """Delete what is stored."""
         await self._store.async_remove()

@@ -1,0 +1,16 @@
+"""The clock that all meters of this Home Assistant go by."""
+
+from typing import Final
+
+from homeassistant.core import HomeAssistant
+from homeassistant.util.hass_dict import HassKey
+
+from ..const import DOMAIN
+from ..osgp import HOST_CLOCK, HostClock
+
+CLOCK: Final[HassKey[HostClock]] = HassKey(f"{DOMAIN}_clock")
+
+
+def host_clock(hass: HomeAssistant) -> HostClock:
+    """Return the clock: this computer's, unless another was put there."""
+    return hass.data.setdefault(CLOCK, HOST_CLOCK)
