@@ -48,6 +48,6 @@ def test_characters_that_look_like_hex(text: str) -> None:
 )
 def test_refused(text: str) -> None:
     """Everything else is refused, with words that do not repeat it."""
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=r"^A key ") as caught:
         parse_key(text)
     assert not text or text not in str(caught.value)

@@ -148,7 +148,9 @@ def test_reading() -> None:
     assert device.unknown_records == ()
     assert not device.encrypted
     assert not device.failed
-    assert not (device.power_low or device.permanent_error or device.temporary_error)
+    assert not device.power_low
+    assert not device.permanent_error
+    assert not device.temporary_error
 
 
 def test_fixed_reading() -> None:

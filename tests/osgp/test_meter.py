@@ -335,7 +335,8 @@ async def test_clock(meter: Meter, simulated: SimulatedMeter) -> None:
 async def test_tables(meter: Meter, simulated: SimulatedMeter) -> None:
     """Any table can be read: a part, in parts, and to an end that is not known."""
     truth = simulated.table(23)
-    assert truth and len(truth) == 684
+    assert truth
+    assert len(truth) == 684
     assert await meter.read_table(23, 100, 20) == truth[100:120]
     assert await meter.read_table(23, 0, 684) == truth
     assert await meter.read_table(23) == truth

@@ -89,7 +89,8 @@ async def test_identity(file: Path, simulated: SimulatedMeter) -> None:
             assert system.transceiver_id != "58" * 6
         append(file, text)
     first, second = numbers
-    assert first.startswith("R") and first[1:].isdigit()
+    assert first.startswith("R")
+    assert first[1:].isdigit()
     assert first != second
 
 

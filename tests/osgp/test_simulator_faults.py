@@ -210,8 +210,13 @@ def test_specs() -> None:
         probability=0.5,
     )
     assert Fault.parse("stale:replace=true").replace
-    for wrong in ("nonsense", "late:secs=3", "late:seconds", "late:seconds=x"):
-        with pytest.raises(ValueError):
+    for wrong, error in (
+        ("nonsense", "unknown fault"),
+        ("late:secs=3", "not understood"),
+        ("late:seconds", "not understood"),
+        ("late:seconds=x", "could not convert"),
+    ):
+        with pytest.raises(ValueError, match=error):
             Fault.parse(wrong)
     assert "6e65" not in repr(Fault(kind="change_key", new_key=b"new" * 6))
 
