@@ -1,4 +1,4 @@
-"""M-Bus meters behind the meter: ET11, ET14, ET16, ET45 and ET57."""
+"""M-Bus meters behind the meter: ET11, ET14, ET16 and ET45."""
 
 import contextlib
 from datetime import UTC, datetime
@@ -11,7 +11,6 @@ from osgp.mbus.tables import (
     DeviceDimensions,
     MBusStatus,
     RecurringRead,
-    decode_data_types,
     decode_device_dimensions,
     decode_mbus_reading,
     decode_mbus_status,
@@ -72,7 +71,6 @@ def test_device_dimensions() -> None:
         data_types=16,
     )
     assert dimensions.mbus_status_length == 150
-    assert dimensions.data_types_length == 64
     assert [dimensions.reading_offset(slot) for slot in (1, 2)] == [0, 517]
     with pytest.raises(DecodeError, match="ET11"):
         decode_device_dimensions(bytes(data[:25]))
@@ -270,51 +268,11 @@ def test_short_recurring_read() -> None:
         decode_recurring_read("ET45", bytes(7))
 
 
-def test_data_types() -> None:
-    """ET57: the guide's example, an extended entry and a special one."""
-    data = bytes.fromhex(
-        "05 0C933A  89 0C933E  09 8C8010  03 133A00  02 000102  00 000000"
-    )
-    dimensions = DeviceDimensions(
-        devices=5,
-        configuration_length=66,
-        status_length=36,
-        reading_length=517,
-        data_types=6,
-    )
-    types = decode_data_types(data, dimensions)
-    assert [(entry.number, entry.special) for entry in types] == [
-        (1, False),
-        (2, True),
-        (2, False),
-    ]
-    assert types[0].header_bytes == bytes.fromhex("0C933A")
-    assert types[0].header is not None
-    assert types[0].header.measure is not None
-    assert types[0].header.measure.quantity == "volume"
-    assert types[0].header.measure.qualifiers == ("uncorrected",)
-    assert types[2].header_bytes == bytes.fromhex("8C801013")
-    assert types[2].header is not None
-    assert types[2].header.tariff == 4
-
-
-def test_impossible_data_types() -> None:
-    """ET57: an extension needs an entry, and a header may be broken off."""
-    with pytest.raises(DecodeError, match="extends no entry"):
-        decode_data_types(bytes.fromhex("03 000000") + bytes(8), _DIMENSIONS)
-    with pytest.raises(DecodeError, match="ET57"):
-        decode_data_types(bytes(11), _DIMENSIONS)
-    (entry,) = decode_data_types(bytes.fromhex("01 8C8080") + bytes(8), _DIMENSIONS)
-    assert entry.header is None
-    assert entry.header_bytes == bytes.fromhex("8C8080")
-
-
 @given(st.binary(max_size=160))
 def test_arbitrary_tables(data: bytes) -> None:
     """Any bytes are decoded or are a DecodeError."""
     with contextlib.suppress(DecodeError):
-        dimensions = decode_device_dimensions(data)
-        assert len(decode_data_types(data, dimensions)) <= dimensions.data_types
+        decode_device_dimensions(data)
     with contextlib.suppress(DecodeError):
         assert len(decode_mbus_status(data, _DIMENSIONS)) <= 4
 

@@ -1,17 +1,10 @@
-"""M-Bus meters behind the meter: ET11, ET14, ET16, ET45 and ET57."""
+"""M-Bus meters behind the meter: ET11, ET14, ET16 and ET45."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..tables.fields import TableData, optional_date_time
-from .telegram import (
-    TELEGRAM_HEADER_LENGTH,
-    MBusRecord,
-    MBusTelegram,
-    RecordHeader,
-    decode_record_header,
-    decode_telegram,
-)
+from .telegram import TELEGRAM_HEADER_LENGTH, MBusRecord, MBusTelegram, decode_telegram
 from .units import UNKNOWN_MEDIUM
 
 MBUS_SLOTS = 4
@@ -24,13 +17,10 @@ RECURRING_READ_HEADER_LENGTH = 8
 
 _STATUS_ENTRIES_OFFSET = 6
 _STATUS_ENTRY_USED = 36
-_DATA_TYPE_LENGTH = 4
 _UP = 1
 _SUCCESS = 4
 _DELAYED = 2
 _LENGTH_FIELD = 2
-_MBUS = 1
-_EXTENSION = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +42,6 @@ class DeviceDimensions:
         """Length of ET14 up to the end of the last M-Bus slot."""
         slots = min(self.devices, MBUS_SLOTS)
         return _STATUS_ENTRIES_OFFSET + slots * self.status_length
-
-    @property
-    def data_types_length(self) -> int:
-        """Length of ET57."""
-        return self.data_types * _DATA_TYPE_LENGTH
 
     def reading_offset(self, slot: int) -> int:
         """Return the offset in ET16 of the reading of a slot, counted from 1."""
@@ -252,49 +237,4 @@ def mbus_device(status: MBusStatus, reading: MBusReading | None) -> MBusDevice:
         unknown_records=tuple(
             raw for telegram in telegrams for raw in telegram.unknown_records
         ),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataType:
-    """An M-Bus data type of ET57, as load profile channels refer to it.
-
-    number is the MDT, header_bytes the data record header that it stands for, and
-    header the same decoded (None where it is not whole). special entries are
-    preferred by the meter, for example temperature corrected volumes.
-    """
-
-    number: int
-    special: bool
-    header_bytes: bytes
-    header: RecordHeader | None
-
-
-def decode_data_types(
-    data: bytes, dimensions: DeviceDimensions
-) -> tuple[DataType, ...]:
-    """Decode the M-Bus entries of ET57, data_types_length bytes."""
-    table = TableData("ET57", data)
-    entries: list[tuple[int, bytes]] = []
-    for offset in range(0, dimensions.data_types_length, _DATA_TYPE_LENGTH):
-        flags, header = table.uint(offset), table.raw(offset + 1, 3)
-        if flags & 3 == _EXTENSION:
-            if not entries:
-                raise table.error(offset, _DATA_TYPE_LENGTH, "extends no entry")
-            first, begin = entries[-1]
-            entries[-1] = first, begin + header
-        else:
-            entries.append((flags, header))
-    return tuple(
-        _data_type(flags, header) for flags, header in entries if flags & 3 == _MBUS
-    )
-
-
-def _data_type(flags: int, header_bytes: bytes) -> DataType:
-    header = decode_record_header(header_bytes)
-    return DataType(
-        number=flags >> 2 & 0x1F,
-        special=bool(flags & 0x80),
-        header_bytes=header_bytes if header is None else header_bytes[: header.length],
-        header=header,
     )
