@@ -44,8 +44,6 @@ def test_published_variable_telegram() -> None:
         manufacturer="PAD",
         version=1,
         medium="water",
-        access_number=0x55,
-        application_error=False,
         power_low=False,
         permanent_error=False,
         temporary_error=False,
@@ -72,7 +70,7 @@ def test_published_fixed_telegram() -> None:
     telegram = decode_telegram(user_data(FIXED), fixed=True)
     assert telegram.serial_number == "12345678"
     assert (telegram.manufacturer, telegram.version) == ("", 0)
-    assert (telegram.medium, telegram.access_number) == ("water", 10)
+    assert telegram.medium == "water"
     assert telegram.records == (
         MBusRecord(quantity="volume", value=0.001, unit="m³"),
         MBusRecord(quantity="volume", value=0.135, unit="m³", storage=1),
@@ -336,12 +334,11 @@ def test_fillers_and_terminator() -> None:
 @pytest.mark.parametrize(
     ("status", "flags"),
     [
-        (0x00, (False, False, False, False)),
-        (0x01, (False, False, False, False)),
-        (0x02, (True, False, False, False)),
-        (0x04, (False, True, False, False)),
-        (0x08, (False, False, True, False)),
-        (0x10, (False, False, False, True)),
+        (0x00, (False, False, False)),
+        (0x02, (False, False, False)),
+        (0x04, (True, False, False)),
+        (0x08, (False, True, False)),
+        (0x10, (False, False, True)),
     ],
 )
 def test_status(status: int, flags: tuple[bool, ...]) -> None:
@@ -350,7 +347,6 @@ def test_status(status: int, flags: tuple[bool, ...]) -> None:
     data[9] = status
     telegram = decode_telegram(bytes(data))
     assert flags == (
-        telegram.application_error,
         telegram.power_low,
         telegram.permanent_error,
         telegram.temporary_error,

@@ -16,10 +16,8 @@ RECURRING_READ_HEADER_LENGTH = 8
 """Bytes of an ET45 entry before its reading."""
 
 _STATUS_ENTRIES_OFFSET = 6
-_STATUS_ENTRY_USED = 36
 _UP = 1
 _SUCCESS = 4
-_DELAYED = 2
 _LENGTH_FIELD = 2
 
 
@@ -65,21 +63,13 @@ class MBusStatus:
     """An occupied M-Bus slot of ET14.
 
     slot counts from 1. reading_length is how many bytes of ET16 the latest reading
-    has. The times are local, and None for what never happened.
+    has.
     """
 
     slot: int
     handle: int
     up: bool
     reading_length: int
-    read_attempts: int
-    read_answers: int
-    new_alarm: bool
-    reading_cut: bool
-    communication_failed: bool
-    serial_number_mismatch: bool
-    last_status_read: datetime | None
-    last_attempt: datetime | None
 
 
 def decode_mbus_status(
@@ -96,22 +86,12 @@ def decode_mbus_status(
         entry = TableData(
             "ET14", table.raw(offset, dimensions.status_length), start=offset
         )
-        if dimensions.status_length < _STATUS_ENTRY_USED:
-            raise entry.error(offset, _STATUS_ENTRY_USED, "the entries are too short")
         slots.append(
             MBusStatus(
                 slot=index + 1,
                 handle=entry.uint(offset, 2),
                 up=entry.uint(offset + 2) == _UP,
                 reading_length=entry.uint(offset + 4, 2),
-                read_attempts=entry.uint(offset + 6, 4),
-                read_answers=entry.uint(offset + 10, 4),
-                new_alarm=entry.bit(offset + 14, 2),
-                reading_cut=entry.bit(offset + 14, 3),
-                communication_failed=entry.bit(offset + 14, 4),
-                serial_number_mismatch=entry.bit(offset + 14, 5),
-                last_status_read=optional_date_time(entry, offset + 24, None),
-                last_attempt=optional_date_time(entry, offset + 30, None),
             )
         )
     return tuple(slots)
@@ -163,12 +143,11 @@ class RecurringRead:
     """An entry of ET45, or ET74, without its reading.
 
     handle is that of the device in ET14; reading_length says how many bytes of
-    reading follow. delayed entries were made up for after a power outage.
+    reading follow.
     """
 
     handle: int
     successful: bool
-    delayed: bool
     reading_length: int
 
 
@@ -181,7 +160,6 @@ def decode_recurring_read(name: str, data: bytes, start: int = 0) -> RecurringRe
     return RecurringRead(
         handle=table.uint(start + 4, 2),
         successful=table.uint(start + 7) == _SUCCESS,
-        delayed=table.uint(start + 6) == _DELAYED,
         reading_length=max(
             0, table.uint(start, 2) + _LENGTH_FIELD - RECURRING_READ_HEADER_LENGTH
         ),

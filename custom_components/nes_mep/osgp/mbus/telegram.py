@@ -77,8 +77,6 @@ class MBusTelegram:
     manufacturer: str
     version: int
     medium: str
-    access_number: int
-    application_error: bool
     power_low: bool
     permanent_error: bool
     temporary_error: bool
@@ -105,7 +103,6 @@ def decode_telegram(
     if fixed:
         return _decode_fixed(table, big_endian=big_endian)
     manufacturer = int.from_bytes(_ordered(table.raw(4, 2), big_endian), "little")
-    status = table.uint(9)
     encrypted = any(table.raw(10, 2)) and not decrypted
     records, unknown = (
         ((), ())
@@ -117,8 +114,6 @@ def decode_telegram(
         manufacturer=_manufacturer(manufacturer),
         version=table.uint(6),
         medium=MEDIUMS.get(table.uint(7), UNKNOWN_MEDIUM),
-        access_number=table.uint(8),
-        application_error=status & 3 == 2,
         power_low=table.bit(9, 2),
         permanent_error=table.bit(9, 3),
         temporary_error=table.bit(9, 4),
@@ -176,8 +171,6 @@ def _decode_fixed(table: TableData, *, big_endian: bool) -> MBusTelegram:
         manufacturer="",
         version=0,
         medium=FIXED_MEDIUMS.get(medium, UNKNOWN_MEDIUM),
-        access_number=table.uint(4),
-        application_error=False,
         power_low=table.bit(5, 2),
         permanent_error=table.bit(5, 3),
         temporary_error=table.bit(5, 4),
