@@ -51,31 +51,15 @@ def _table(firmware: tuple[int, int, int] = _NEWEST) -> bytes:
         put(_S + 123 + 4 * phase, 260_500 + phase, 4)
         put_time(_S + 480 + 8 * phase, 12 + phase)
         put(_S + 486 + 8 * phase, 40 + phase, 2)
-        put(_S + 504 + 4 * phase, 120_000 + phase, 4)
-        for record in range(3):
+        for record in range(2):
             place = _S + 151 + 70 * record + 22 * phase
-            put(place, 50 + phase, 2)
             put_time(place + 2, 15 + phase)
             put(place + 8, 80 + 10 * record + phase, 2)
             put_time(place + 10, 18 + phase)
             put(place + 16, 40 + 10 * record + phase, 2)
             put(place + 18, 0xFFFFFFFF, 4)
-    data[_S + 86] = 0b100
     put(_S + 135, 123_456, 4)
-    put(_S + 139, 0x01020304, 4)
-    data[_S + 143] = 15
-    data[_S + 144] = 2
-    put(_S + 145, 600, 2)
-    for record in range(3):
-        put(_S + 147 + 70 * record, 60, 2)
-        put(_S + 149 + 70 * record, 80, 2)
-    put(_S + 357, 123, 2)
-    put(_S + 359, 45, 2)
-    put_time(_S + 361, 21)
-    put(_S + 477, 300, 2)
     data[_S + 479] = 40
-    put(_S + 516, 600, 2)
-    data[_S + 518] = 1
     return bytes(data[: power_quality_length(firmware, _RECORDS)])
 
 
@@ -83,16 +67,12 @@ def _table(firmware: tuple[int, int, int] = _NEWEST) -> bytes:
     ("firmware", "end"),
     [
         ((2, 11, 0), 139),
-        ((2, 12, 0), 144),
-        ((3, 0, 24), 144),
-        ((3, 10, 21), 357),
-        ((3, 60, 0), 357),
-        ((3, 70, 0), 477),
-        ((4, 0, 0), 477),
-        ((4, 10, 0), 518),
-        ((4, 20, 0), 518),
-        ((4, 21, 0), 519),
-        ((4, 60, 0), 519),
+        ((3, 0, 24), 139),
+        ((3, 10, 21), 287),
+        ((3, 70, 0), 287),
+        ((4, 0, 0), 287),
+        ((4, 10, 0), 504),
+        ((4, 60, 0), 504),
     ],
 )
 def test_parts_by_firmware(firmware: tuple[int, int, int], end: int) -> None:
@@ -101,11 +81,8 @@ def test_parts_by_firmware(firmware: tuple[int, int, int], end: int) -> None:
     assert len(data) == _S + end
     quality = decode_power_quality(data, _RECORDS)
     assert quality.short_outages == 123_456
-    assert (quality.configuration is not None) == (end >= 144)
-    assert (quality.distortion is not None) == (end >= 357)
-    assert (quality.transgressions is not None) == (end >= 477)
-    assert (quality.deep_sags is not None) == (end >= 518)
-    assert (quality.early_events is not None) == (end >= 519)
+    assert bool(quality.distortions) == (end >= 287)
+    assert (quality.deep_sags is not None) == (end >= 504)
 
 
 def test_all_fields() -> None:
@@ -122,7 +99,6 @@ def test_all_fields() -> None:
     assert quality.maximum_frequency.frequency == 50_205
     assert quality.maximum_frequency.time == _time(5)
     assert quality.overcurrents == (70_000, 70_001, 70_002)
-    assert quality.phases_lost == (False, False, True)
     assert [loss.count for loss in quality.phase_losses] == [30, 31, 32]
     assert [loss.last for loss in quality.phase_losses] == [
         _time(9),
@@ -130,44 +106,14 @@ def test_all_fields() -> None:
         _time(11),
     ]
     assert quality.phase_losses[0].voltage is None
-    assert quality.configuration is not None
-    assert quality.configuration.identifier == 0x01020304
-    assert quality.configuration.threshold_seconds == 15
-    assert quality.distortion is not None
-    assert (quality.distortion.hold_time, quality.distortion.overcurrent_time) == (
-        2,
-        600,
-    )
-    for number, record in enumerate(
-        (
-            quality.distortion.voltage,
-            quality.distortion.current,
-            quality.distortion.apparent_power,
-        )
-    ):
-        assert (record.time_threshold, record.threshold) == (60, 80)
-        for phase, distortion in enumerate(record.phases):
-            assert distortion.count == 50 + phase
+    assert list(quality.distortions) == ["voltage", "current"]
+    for number, distortions in enumerate(quality.distortions.values()):
+        for phase, distortion in enumerate(distortions):
             assert distortion.last == _time(15 + phase)
             assert distortion.maximum == 80 + 10 * number + phase
             assert distortion.maximum_time == _time(18 + phase)
             assert distortion.average == 40 + 10 * number + phase
-    assert quality.transgressions is not None
-    (transgression,) = quality.transgressions
-    assert transgression.relative_duration == 123
-    assert transgression.critical_duration == 45
-    assert transgression.time == _time(21)
-    deep = quality.deep_sags
-    assert deep is not None
-    assert (deep.time_threshold, deep.threshold, deep.averaging_interval) == (
-        300,
-        40,
-        600,
-    )
-    assert [sag.count for sag in deep.phases] == [40, 41, 42]
-    assert [sag.last for sag in deep.phases] == [_time(12), _time(13), _time(14)]
-    assert [sag.voltage for sag in deep.phases] == [120_000, 120_001, 120_002]
-    assert quality.early_events is True
+    assert quality.deep_sags == (40, 41, 42)
 
 
 def test_part_of_the_table() -> None:

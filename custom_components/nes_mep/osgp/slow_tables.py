@@ -167,11 +167,7 @@ async def _prepare_power_quality(link: Link, identity: MeterIdentity) -> Reader:
     records = int.from_bytes(await link.read(_ET04, _OUTAGE_RECORDS_COUNT_OFFSET, 1))
     missing = int.from_bytes(await link.read(_ET04, _MISSING_PHASES_OFFSET, 1))
     phases = tuple(phase for phase in (1, 2, 3) if not missing >> phase - 1 & 1)
-    firmware = identity.firmware_version
-    # Whether 3.00 has the fields of 2.12, the guide leaves open.
-    length = power_quality_length(
-        firmware if firmware[:2] != (3, 0) else (2, 0, 0), records
-    )
+    length = power_quality_length(identity.firmware_version, records)
     offset = power_quality_offset(records)
 
     async def read() -> Mapping[str, Value]:

@@ -1,6 +1,6 @@
 """Power quality: ET09 after its outage records."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,28 +8,22 @@ from .fields import TableData, optional_date_time
 from .outages import OUTAGE_RECORD_LENGTH
 
 _PHASES = 3
-_THD_RECORDS = 3
-_THD_RECORD_LENGTH = 70
-_THD_PHASE_LENGTH = 22
-_TRANSGRESSIONS = 12
-_TRANSGRESSION_LENGTH = 10
-_DEEP_SAGS_OFF = 255
+_PHASE_EVENTS_LENGTH = 8
+_DISTORTIONS = {"voltage": 151, "current": 221}
+_DISTORTION_LENGTH = 22
+_DEEP_SAGS_THRESHOLD = 479
+_DEEP_SAGS = 480
+_NO_DEEP_SAGS = 255
 
-# Ends of the parts of the table, counted from the end of the outage records plus 6
-# as the guide counts, with the first firmware versions that have the part.
+# Ends of the parts of the table that are of use, counted from the end of the outage
+# records plus 6 as the guide counts, with the first firmware versions that have them.
 _BASIC_END = 139
-_CONFIGURATION_END = 144
-_THD_END = 357
-_TRANSGRESSIONS_END = 477
-_DEEP_SAGS_END = 518
-_OPTIONS_END = 519
+_DISTORTIONS_END = 287
+_DEEP_SAGS_END = 504
 _ENDS = (
     ((0, 0), _BASIC_END),
-    ((2, 12), _CONFIGURATION_END),
-    ((3, 10), _THD_END),
-    ((3, 70), _TRANSGRESSIONS_END),
+    ((3, 10), _DISTORTIONS_END),
     ((4, 10), _DEEP_SAGS_END),
-    ((4, 21), _OPTIONS_END),
 )
 
 
@@ -41,7 +35,7 @@ def power_quality_offset(outage_records: int) -> int:
 def power_quality_length(
     firmware_version: tuple[int, int, int], outage_records: int
 ) -> int:
-    """Return the length of ET09 that meters of a firmware version have."""
+    """Return how much of ET09 is of use in meters of a firmware version."""
     return OUTAGE_RECORD_LENGTH * outage_records + max(
         end for first, end in _ENDS if firmware_version[:2] >= first
     )
@@ -69,18 +63,6 @@ class FrequencyExtreme:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PowerQualityConfiguration:
-    """The part since 2.12.
-
-    threshold_seconds are added to the minutes of the time threshold of sags and
-    swells.
-    """
-
-    identifier: int
-    threshold_seconds: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseDistortion:
     """Total harmonic distortion of one phase; maximum and average in 0.1 %.
 
@@ -88,7 +70,6 @@ class PhaseDistortion:
     are None where there was none.
     """
 
-    count: int
     last: datetime | None
     maximum: int
     maximum_time: datetime | None
@@ -96,65 +77,12 @@ class PhaseDistortion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DistortionRecord:
-    """Total harmonic distortion of the voltage, current or apparent power.
-
-    time_threshold is in seconds, threshold in 0.1 %; 0 means that nothing is
-    recorded.
-    """
-
-    time_threshold: int
-    threshold: int
-    phases: tuple[PhaseDistortion, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distortion:
-    """The part since 3.10. The times are in seconds."""
-
-    hold_time: int
-    overcurrent_time: int
-    voltage: DistortionRecord
-    current: DistortionRecord
-    apparent_power: DistortionRecord
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoltageTransgression:
-    """A record of the part since 3.70: DRP and DRC, in 0.1 %."""
-
-    relative_duration: int
-    critical_duration: int
-    time: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeepSags:
-    """The part since 4.10: sags below a second threshold.
-
-    time_threshold and averaging_interval (of the average currents) are in seconds,
-    threshold in percent below the rated voltage. enabled says whether the meter
-    looks for them.
-    """
-
-    time_threshold: int
-    threshold: int
-    phases: tuple[PhaseEvents, ...]
-    averaging_interval: int
-
-    @property
-    def enabled(self) -> bool:
-        """Whether the threshold can be reached."""
-        return self.threshold != _DEEP_SAGS_OFF
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PowerQuality:
     """ET09 after its outage records. Times are in UTC.
 
-    Tuples of three are by phase. Parts that the meter does not have are None.
-    early_events (since 4.21) says whether sags and swells are logged already when
-    they begin.
+    Tuples of three are by phase. distortions (since 3.10) are those of "voltage" and
+    "current"; deep_sags (since 4.10) count sags below a second threshold, and are
+    None where the meter does not look for them.
     """
 
     sags: tuple[PhaseEvents, ...]
@@ -162,14 +90,10 @@ class PowerQuality:
     minimum_frequency: FrequencyExtreme
     maximum_frequency: FrequencyExtreme
     overcurrents: tuple[int, ...]
-    phases_lost: tuple[bool, ...]
     phase_losses: tuple[PhaseEvents, ...]
     short_outages: int
-    configuration: PowerQualityConfiguration | None
-    distortion: Distortion | None
-    transgressions: tuple[VoltageTransgression, ...] | None
-    deep_sags: DeepSags | None
-    early_events: bool | None
+    distortions: Mapping[str, tuple[PhaseDistortion, ...]]
+    deep_sags: tuple[int, ...] | None
 
 
 def decode_power_quality(
@@ -191,32 +115,17 @@ def decode_power_quality(
         overcurrents=tuple(
             table.uint(base + 74 + 4 * phase, 4) for phase in range(_PHASES)
         ),
-        phases_lost=tuple(table.bit(base + 86, phase) for phase in range(_PHASES)),
         phase_losses=_phase_events(table, base + 87),
         short_outages=table.uint(base + 135, 4),
-        configuration=(
-            PowerQualityConfiguration(
-                identifier=table.uint(base + 139, 4),
-                threshold_seconds=table.uint(base + 143),
-            )
-            if available >= _CONFIGURATION_END
-            else None
+        distortions=(
+            {
+                name: _phase_distortions(table, base + offset)
+                for name, offset in _DISTORTIONS.items()
+            }
+            if available >= _DISTORTIONS_END
+            else {}
         ),
-        distortion=_distortion(table, base) if available >= _THD_END else None,
-        transgressions=(
-            _transgressions(table, base) if available >= _TRANSGRESSIONS_END else None
-        ),
-        deep_sags=(
-            DeepSags(
-                time_threshold=table.uint(base + 477, 2),
-                threshold=table.uint(base + 479),
-                phases=_phase_events(table, base + 480, base + 504),
-                averaging_interval=table.uint(base + 516, 2),
-            )
-            if available >= _DEEP_SAGS_END
-            else None
-        ),
-        early_events=(table.bit(base + 518, 0) if available >= _OPTIONS_END else None),
+        deep_sags=_deep_sags(table, base) if available >= _DEEP_SAGS_END else None,
     )
 
 
@@ -225,8 +134,8 @@ def _phase_events(
 ) -> tuple[PhaseEvents, ...]:
     return tuple(
         PhaseEvents(
-            count=table.uint(offset + 8 * phase + 6, 2),
-            last=optional_date_time(table, offset + 8 * phase, UTC),
+            count=table.uint(offset + _PHASE_EVENTS_LENGTH * phase + 6, 2),
+            last=optional_date_time(table, offset + _PHASE_EVENTS_LENGTH * phase, UTC),
             voltage=None if voltages is None else table.int32(voltages + 4 * phase),
         )
         for phase in range(_PHASES)
@@ -240,53 +149,23 @@ def _frequency_extreme(table: TableData, offset: int) -> FrequencyExtreme:
     )
 
 
-def _distortion(table: TableData, base: int) -> Distortion:
-    voltage, current, apparent_power = (
-        _distortion_record(table, base + 147 + _THD_RECORD_LENGTH * record)
-        for record in range(_THD_RECORDS)
-    )
-    return Distortion(
-        hold_time=table.uint(base + 144),
-        overcurrent_time=table.uint(base + 145, 2),
-        voltage=voltage,
-        current=current,
-        apparent_power=apparent_power,
-    )
-
-
-def _distortion_record(table: TableData, offset: int) -> DistortionRecord:
-    return DistortionRecord(
-        time_threshold=table.uint(offset, 2),
-        threshold=table.uint(offset + 2, 2),
-        phases=tuple(
-            PhaseDistortion(
-                count=table.uint(place, 2),
-                last=optional_date_time(table, place + 2, UTC),
-                maximum=table.uint(place + 8, 2),
-                maximum_time=optional_date_time(table, place + 10, UTC),
-                average=table.uint(place + 16, 2),
-            )
-            for place in range(
-                offset + 4, offset + _THD_RECORD_LENGTH, _THD_PHASE_LENGTH
-            )
-        ),
+def _phase_distortions(table: TableData, offset: int) -> tuple[PhaseDistortion, ...]:
+    places = (offset + _DISTORTION_LENGTH * phase for phase in range(_PHASES))
+    return tuple(
+        PhaseDistortion(
+            last=optional_date_time(table, place + 2, UTC),
+            maximum=table.uint(place + 8, 2),
+            maximum_time=optional_date_time(table, place + 10, UTC),
+            average=table.uint(place + 16, 2),
+        )
+        for place in places
     )
 
 
-def _transgressions(table: TableData, base: int) -> tuple[VoltageTransgression, ...]:
-    records: list[VoltageTransgression] = []
-    for record in range(_TRANSGRESSIONS):
-        offset = base + _THD_END + _TRANSGRESSION_LENGTH * record
-        time = optional_date_time(table, offset + 4, UTC)
-        if time is not None:
-            records.append(
-                VoltageTransgression(
-                    relative_duration=table.uint(offset, 2),
-                    critical_duration=table.uint(offset + 2, 2),
-                    time=time,
-                )
-            )
-    return tuple(records)
+def _deep_sags(table: TableData, base: int) -> tuple[int, ...] | None:
+    if table.uint(base + _DEEP_SAGS_THRESHOLD) == _NO_DEEP_SAGS:
+        return None
+    return tuple(sag.count for sag in _phase_events(table, base + _DEEP_SAGS))
 
 
 def power_quality_values(
@@ -330,16 +209,12 @@ def _phase_values(
             values[f"last_{name}"] = events.last
             if events.voltage is not None:
                 values[f"{name}_voltage"] = events.voltage / 1000
-    if quality.deep_sags is not None and quality.deep_sags.enabled:
-        values["deep_sags"] = quality.deep_sags.phases[index].count
-    if quality.distortion is not None:
-        for name, record in (
-            ("voltage", quality.distortion.voltage),
-            ("current", quality.distortion.current),
-        ):
-            distortion = record.phases[index]
-            if distortion.maximum_time is not None:
-                values[f"maximum_thd_{name}"] = distortion.maximum / 10
-            if distortion.last is not None:
-                values[f"average_thd_{name}"] = distortion.average / 10
+    if quality.deep_sags is not None:
+        values["deep_sags"] = quality.deep_sags[index]
+    for name, distortions in quality.distortions.items():
+        distortion = distortions[index]
+        if distortion.maximum_time is not None:
+            values[f"maximum_thd_{name}"] = distortion.maximum / 10
+        if distortion.last is not None:
+            values[f"average_thd_{name}"] = distortion.average / 10
     return values
