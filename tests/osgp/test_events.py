@@ -85,18 +85,16 @@ def test_headers() -> None:
     assert decode_log_header("BT74", LogKind.EVENTS, data) == LogHeader(
         name="BT74",
         kind=LogKind.EVENTS,
-        overflow=True,
         valid_entries=5,
         last_index=4,
         last_sequence_number=0x12345678,
-        unread_entries=3,
     )
     small = decode_log_header("ET81", LogKind.SMALL, bytes.fromhex("04 05 04 3412 03"))
-    assert (small.overflow, small.valid_entries, small.last_index) == (False, 5, 4)
-    assert (small.last_sequence_number, small.unread_entries) == (0x1234, 3)
+    assert (small.valid_entries, small.last_index) == (5, 4)
+    assert small.last_sequence_number == 0x1234
     assert [kind.header_length for kind in LogKind] == [6, 9, 11]
     with pytest.raises(DecodeError, match="BT74"):
-        decode_log_header("BT74", LogKind.EVENTS, data[:10])
+        decode_log_header("BT74", LogKind.EVENTS, data[:8])
 
 
 @pytest.mark.parametrize("last_index", range(7))

@@ -52,13 +52,11 @@ class LoadProfileChannel:
     """A channel of a data set.
 
     key and unit are those of the register that it is a reading of, if it is one of
-    those that are shown. source is the id in BT62, and extended_source the one in
-    ET66 that it stands for, if it does.
+    those that are shown. source is the id in BT62.
     """
 
     key: str
     source: int
-    extended_source: int | None = None
     unit: str | None = None
     multiplier: int = 1
     divisor: int = 1
@@ -95,12 +93,11 @@ def _channel(
     if extended is None:
         return _standard_channel(source, facts)
     if extended < _STANDARD_SOURCES:
-        channel = _standard_channel(extended, facts)
-        return replace(channel, source=source, extended_source=extended)
+        return replace(_standard_channel(extended, facts), source=source)
     key = f"source_0x{extended:04x}"
     if extended >> 12 == _MBUS_TYPE:
         key = f"mbus_{(extended >> 8 & 0xF) + 1}_type_{extended & 0x1F}"
-    return LoadProfileChannel(key=key, source=source, extended_source=extended)
+    return LoadProfileChannel(key=key, source=source)
 
 
 def _standard_channel(source: int, facts: RegisterMap) -> LoadProfileChannel:

@@ -16,7 +16,7 @@ SINGLE_DIMENSIONS_LENGTH = 13
 DATA_SET_STATUS_LENGTH = 13
 """Length of the part of BT63 that belongs to one data set."""
 
-CONFIGURATION_LENGTH = 94
+CONFIGURATION_LENGTH = 30
 """How much of the part of ET21 that belongs to one data set is decoded."""
 
 _DATA_SETS_OFFSET = 7
@@ -131,15 +131,12 @@ class DataSetStatus:
 
     Blocks are a circular queue: last_block is the index of the newest, and
     sequence_number its number, which rises by one with each new block.
-    valid_intervals is how many intervals the newest block has.
     """
 
     active: bool
-    overflow: bool
     valid_blocks: int
     last_block: int
     sequence_number: int
-    valid_intervals: int
 
 
 def decode_data_set_status(data: bytes, data_set: int) -> DataSetStatus:
@@ -148,11 +145,9 @@ def decode_data_set_status(data: bytes, data_set: int) -> DataSetStatus:
     table = TableData("BT63", data, offset)
     return DataSetStatus(
         active=table.bit(offset, 5),
-        overflow=table.bit(offset, 1),
         valid_blocks=table.uint(offset + 1, 2),
         last_block=table.uint(offset + 3, 2),
         sequence_number=table.uint(offset + 5, 4),
-        valid_intervals=table.uint(offset + 11, 2),
     )
 
 
@@ -161,23 +156,16 @@ class DataSetConfiguration:
     """The part of ET21 that belongs to one data set: how its blocks are laid out.
 
     Offsets and sizes are bytes: of the simple status and of interval 0 from the
-    start of a block, of channel 0 from the start of an interval. configuration_id
-    is another after each change of the configuration.
+    start of a block, of channel 0 from the start of an interval.
     """
 
     block_size: int
-    valid_blocks: int
-    valid_intervals: int
-    last_block: int
-    last_interval: int
     status_offset: int
-    status_size: int
     intervals_offset: int
     interval_size: int
     channels_offset: int
     channels: int
     interval: timedelta | None
-    configuration_id: int
 
 
 def configuration_offset(data_set: int, firmware: tuple[int, int, int]) -> int:
@@ -194,20 +182,14 @@ def configuration_offset(data_set: int, firmware: tuple[int, int, int]) -> int:
 
 
 def decode_data_set_configuration(data: bytes, offset: int) -> DataSetConfiguration:
-    """Decode the part of ET21 of a data set, which begins at offset: 94 bytes."""
+    """Decode the part of ET21 of a data set, which begins at offset: 30 bytes."""
     table = TableData("ET21", data, offset)
     return DataSetConfiguration(
         block_size=table.uint(offset + 8, 4),
-        valid_blocks=table.uint(offset + 14, 2),
-        valid_intervals=table.uint(offset + 16, 2),
-        last_block=table.uint(offset + 18, 2),
-        last_interval=table.uint(offset + 20, 2),
         status_offset=table.uint(offset + 22),
-        status_size=table.uint(offset + 23),
         intervals_offset=table.uint(offset + 24),
         interval_size=table.uint(offset + 25),
         channels_offset=table.uint(offset + 26),
         channels=table.uint(offset + 28),
         interval=interval_length(table.uint(offset + 29)),
-        configuration_id=table.uint(offset + 78, 4),
     )

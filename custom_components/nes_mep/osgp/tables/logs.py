@@ -40,29 +40,27 @@ class LogHeader:
 
     name: str
     kind: LogKind
-    overflow: bool
     valid_entries: int
     last_index: int
     last_sequence_number: int
-    unread_entries: int
 
 
 def decode_log_header(name: str, kind: LogKind, data: bytes) -> LogHeader:
     """Decode the header of a log, kind.header_length bytes."""
     table = TableData(name, data)
     widths = kind.value
-    valid, last, sequence_number, unread = (
+    valid, last, sequence_number = (
         table.uint(offset, width)
-        for offset, width in zip(accumulate(widths, initial=1), widths, strict=False)
+        for offset, width in zip(
+            accumulate(widths, initial=1), widths[:3], strict=False
+        )
     )
     return LogHeader(
         name=name,
         kind=kind,
-        overflow=table.bit(0, 1),
         valid_entries=valid,
         last_index=last,
         last_sequence_number=sequence_number,
-        unread_entries=unread,
     )
 
 
