@@ -115,7 +115,7 @@ class _MemoryTransport:
         for reply in frames:
             asyncio.get_running_loop().call_soon(self._protocol.data_received, reply)
 
-    async def set_modem_pins(self, **pins: bool) -> None:
+    async def set_modem_pins(self, **_pins: bool) -> None:
         """Take any state of the control lines."""
 
     def close(self) -> None:

@@ -25,7 +25,6 @@ FAULT_SECONDS = 15
 #: The field bug that this project exists for: the codes that real meters answer with
 #: to reads of whole tables.
 FIELD_BUG = {0x0B: "authentication failure", 0x0C: "invalid sequence number"}
-READ_FULL = 0x30
 
 
 def table(states: States, before: States | None = None) -> str:

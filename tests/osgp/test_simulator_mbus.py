@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from struct import unpack_from
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,7 +13,6 @@ from tests.simulator.mbus.devices import Reading, heat_values
 from tests.simulator.mbus.telegram import variable
 
 NOW = datetime(2026, 6, 21, 12, 0, 40, tzinfo=UTC)
-ZONE = ZoneInfo("Europe/Copenhagen")
 SIZE = 517  # ET16 entry
 
 # Whole published frames: OMS specification, volume 2, annex N (as in libmbus,

@@ -78,11 +78,10 @@ class PowerQuality:
     """Everything of ET09 but the outages; by phase 1, 2, 3.
 
     ``long_outage`` is the threshold in seconds (ET09.0): a shorter outage is only
-    counted in ``short_outages``. ``nominal`` is the rated frequency, mHz.
+    counted in ``short_outages``.
     """
 
     long_outage: int = 60
-    nominal: int = 50000
     sags: dict[int, Tally] = field(default_factory=_tallies)
     second_sags: dict[int, Tally] = field(default_factory=_tallies)
     surges: dict[int, Tally] = field(default_factory=_tallies)
