@@ -16,6 +16,8 @@ from tests.simulator import DEFAULT_KEY, SimulatedMeter, serve_tcp
 from tests.simulator.replay import Recording, ReplayedMeter
 
 _ROOT = Path(__file__).parents[2]
+_RECORDED = sorted((_ROOT / "tests" / "diagnostics").glob("*.json"))
+"""Diagnostics files of meters that go on being read; see CONTRIBUTING.md."""
 
 
 def document(meter: SimulatedMeter, **parts: dict[str, str]) -> dict[str, Any]:
@@ -61,6 +63,11 @@ def append(file: Path, text: str) -> None:
     file.write_text(file.read_text() + text)
 
 
+def recorded_registers(file: Path) -> dict[str, dict[str, int]]:
+    """Return where the meter had its registers, by key."""
+    return dict(json.loads(file.read_text("utf-8"))["data"]["registers"])
+
+
 @asynccontextmanager
 async def replayed(file: Path) -> AsyncIterator[Meter]:
     """Give an open client of the meter that a file makes."""
@@ -77,6 +84,22 @@ async def test_registers(file: Path, meter: Meter, simulated: SimulatedMeter) ->
     async with replayed(file) as again:
         assert again.identity.firmware == meter.identity.firmware
         assert (await again.read()).values == (await meter.read()).values
+
+
+@pytest.mark.parametrize("path", _RECORDED, ids=lambda path: path.stem)
+async def test_recorded_meter(path: Path) -> None:
+    """A meter that was recorded has its registers where it had them; all are read."""
+    recorded = recorded_registers(path)
+    async with replayed(path) as meter:
+        readings = await meter.read()
+        places = {
+            key: {"table": register.table, "offset": register.offset}
+            for key, register in meter.registers.items()
+        }
+    assert not readings.errors
+    assert readings.values.keys() == places.keys()
+    assert recorded
+    assert recorded.items() <= places.items()
 
 
 async def test_identity(file: Path, simulated: SimulatedMeter) -> None:
