@@ -1,4 +1,4 @@
-"""Tests of the pages for owners: their links lead somewhere."""
+"""Tests of the pages for owners and contributors: their links lead somewhere."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
-    ROOT / "README.md",
+    *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "esphome").glob("*.md")),
 ]
