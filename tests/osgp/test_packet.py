@@ -112,6 +112,6 @@ def test_arbitrary_responses(packet: bytes) -> None:
     try:
         invalid_sequence_number(packet)
         data = response_data(_READ, packet)
-    except UnverifiedReplyError, RefusalError:
+    except (UnverifiedReplyError, RefusalError):
         return
     assert packet[:3] == b"\0" + len(data).to_bytes(2)

@@ -74,7 +74,7 @@ class Electrical:
         return round(100 * ((120, 120, -240)[pair] + shift[first] - shift[second]))
 
     @cached_property
-    def _samples(self) -> list[Electrical]:
+    def _samples(self) -> list["Electrical"]:
         """One state for each minute of the last whole averaging interval."""
         end = self.time - self.time % AVERAGE_SECONDS
         return [

@@ -46,7 +46,7 @@ class Fault:
             object.__setattr__(self, "table", table_id(self.table))
 
     @classmethod
-    def parse(cls, spec: str) -> Fault:
+    def parse(cls, spec: str) -> "Fault":
         """Read ``kind:name=value,...``, e.g. ``refuse:table=BT23,request_code=0x30``.
 
         Bytes are hex digits. Raises ValueError for what is not understood.
@@ -287,7 +287,7 @@ class ActiveFault:
     """A fault that is switched on; ``remove()`` switches it off."""
 
     fault: Fault
-    _active: list[ActiveFault] = field(repr=False)
+    _active: list["ActiveFault"] = field(repr=False)
     number: int = field(default_factory=_numbers.__next__)
     seen: int = 0
     hits: int = 0

@@ -53,7 +53,7 @@ class Request:
     data: bytes = b""
 
     @classmethod
-    def parse(cls, message: bytes) -> Request:
+    def parse(cls, message: bytes) -> "Request":
         """Take a message (without its length field) apart; never fails."""
         covered = message[:-DIGEST_LENGTH]
         return replace(
@@ -64,7 +64,7 @@ class Request:
         )
 
     @classmethod
-    def parse_packet(cls, body: bytes) -> Request:
+    def parse_packet(cls, body: bytes) -> "Request":
         """Take a packet without number and digest apart; never fails."""
         code = body[0] if body else -1
         offset_length = 3 if code in _PARTIAL else 0

@@ -222,7 +222,7 @@ class Snapshot:
             return value * ratios.ct_ratio
         return value * ratios.vt_ratio if source in _VOLTAGES else value
 
-    def at(self, time: int) -> Snapshot:
+    def at(self, time: int) -> "Snapshot":
         """Return the registers of the same meter at another time."""
         return Snapshot(self.profile, self.seed, time, self.state)
 

@@ -15,7 +15,7 @@ from .meter import SimulatedMeter
 class _Client(asyncio.Protocol):
     """One TCP connection; a new one takes the line over from the one before."""
 
-    def __init__(self, server: _Server) -> None:
+    def __init__(self, server: "_Server") -> None:
         self._server = server
         self.transport: asyncio.Transport | None = None
 

@@ -42,10 +42,12 @@ async def tap(url: str) -> AsyncIterator[tuple[TappedLine, str]]:
     """Put a line between a client and the meter at a URL; give it and its own URL."""
     line = TappedLine()
     host, _, port = url.removeprefix("socket://").rpartition(":")
+    clients: list[asyncio.StreamWriter] = []
 
     async def relay(
         client: asyncio.StreamReader, to_client: asyncio.StreamWriter
     ) -> None:
+        clients.append(to_client)
         meter, to_meter = await asyncio.open_connection(host, int(port))
         try:
             while True:
@@ -57,7 +59,7 @@ async def tap(url: str) -> AsyncIterator[tuple[TappedLine, str]]:
                 if reply:
                     line.replies.append(reply)
                     to_client.write(_framed(reply))
-        except asyncio.IncompleteReadError, OSError:
+        except (asyncio.IncompleteReadError, OSError):
             pass  # one of the two hung up
         finally:
             to_meter.close()
@@ -66,4 +68,5 @@ async def tap(url: str) -> AsyncIterator[tuple[TappedLine, str]]:
     server = await asyncio.start_server(relay, "127.0.0.1", 0)
     async with server:
         yield line, "socket://{}:{}".format(*server.sockets[0].getsockname())
-        server.close_clients()
+        for each in clients:
+            each.close()

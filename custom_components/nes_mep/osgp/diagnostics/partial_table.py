@@ -50,7 +50,7 @@ class PartialTable:
         """Return where the last known byte ends."""
         return max((span.end for span in self.known()), default=0)
 
-    def copy(self) -> PartialTable:
+    def copy(self) -> "PartialTable":
         """Return an image of its own with the same bytes."""
         other = PartialTable()
         other._data[:] = self._data

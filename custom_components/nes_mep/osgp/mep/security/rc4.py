@@ -58,7 +58,7 @@ class _Rc4Key:
         encryptor = Cipher(ARC4(self._key), mode=None).encryptor()
         return encryptor.update(bytes(skip) + data)[skip:]
 
-    def of_message(self, digest: bytes) -> _Rc4Key:
+    def of_message(self, digest: bytes) -> "_Rc4Key":
         """Return the key of a request with a digest, and of the reply to it."""
         mixed = (a ^ b for a, b in zip(self._key, digest, strict=False))
         return _Rc4Key(bytes(mixed) + self._key[len(digest) :])
