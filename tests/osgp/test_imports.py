@@ -12,7 +12,7 @@ _MODULES = modules(CLIENT)
 _LAYERS = (
     ("cli",),
     ("__init__",),
-    ("diagnostics.survey",),
+    ("diagnostics.survey", "negotiation"),
     ("meter",),
     ("diagnostics.redaction", "event_log", "load_profile", "mbus.reading"),
     ("slow_tables", "table_contents"),

@@ -3,29 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-import logging
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from ..const import CONF_KEY_KIND, CONF_SECURITY
-from ..osgp import (
-    HostClock,
-    KeyKind,
-    KeyRefusedError,
-    Meter,
-    MeterIdentity,
-    NoReplyError,
-    SecurityMode,
-    TlsError,
-)
-
-_LOGGER = logging.getLogger(__name__)
+from ..osgp import HostClock, KeyKind, Meter, MeterIdentity, SecurityMode, negotiate
 
 _PLAIN_SCHEMES = frozenset({"rfc2217", "socket", "tcp"})
 """Ports in the network whose bytes travel as they are."""
-
-_NO_SESSION = (TlsError, NoReplyError)
-"""What a meter that does not know TLS may lead to: a refusal, nonsense or silence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,48 +53,19 @@ async def find_meter(
 ) -> FoundMeter:
     """Return the meter behind a port, in a mode or, for None, in the best it takes.
 
-    TLS is tried first, for it reveals nothing, and the old mode only if there is no
-    session. A meter that refuses the key in TLS, or falls silent in a session, knows
-    TLS: that is the end.
-    Raises MeterError.
+    TLS finds out which of the meter's keys this is. Raises MeterError.
     """
-    if mode is None:
-        try:
-            return await _find_by_tls(port, key, clock)
-        except _NO_SESSION as err:
-            if err.had_session:
-                raise
-            _LOGGER.debug("The meter is not read over TLS: %s", err)
-        mode = SecurityMode.DIGEST
-    if mode is SecurityMode.TLS:
-        return await _find_by_tls(port, key, clock)
-    return await _find(port, key, LinkSecurity(mode=mode), clock)
-
-
-async def _find_by_tls(port: str, key: bytes, clock: HostClock) -> FoundMeter:
-    """Return the meter behind a port, and learn which of its keys this is."""
-    basic, advanced = (
-        LinkSecurity(mode=SecurityMode.TLS, key_kind=kind)
-        for kind in (KeyKind.BASIC, KeyKind.ADVANCED)
+    opened = await negotiate(
+        lambda mode, kind: Meter.open(
+            port, key, security=mode, key_kind=kind, clock=clock
+        ),
+        mode,
     )
-    try:
-        return await _find(port, key, basic, clock)
-    except KeyRefusedError as refusal:
-        try:
-            return await _find(port, key, advanced, clock)
-        except _NO_SESSION:
-            raise refusal from None
-
-
-async def _find(
-    port: str, key: bytes, security: LinkSecurity, clock: HostClock
-) -> FoundMeter:
-    """Return the meter behind a port."""
-    meter = await Meter.open(
-        port, key, security=security.mode, key_kind=security.key_kind, clock=clock
+    await opened.meter.close()
+    return FoundMeter(
+        identity=opened.meter.identity,
+        security=LinkSecurity(mode=opened.mode, key_kind=opened.key_kind),
     )
-    await meter.close()
-    return FoundMeter(identity=meter.identity, security=security)
 
 
 def is_exposed(port: str, security: LinkSecurity) -> bool:

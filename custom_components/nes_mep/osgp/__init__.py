@@ -34,6 +34,7 @@ from .mbus.telegram import MBusRecord
 from .mep.security.modes import SecurityMode
 from .mep.tls_probe import probe_tls
 from .meter import Meter, Readings, ResyncResult
+from .negotiation import OpenedMeter, negotiate
 from .registers import Register, Value
 from .requests import ResponseCode
 from .slow_tables import SlowTable
@@ -68,6 +69,7 @@ __all__ = [
     "MeterEvent",
     "MeterIdentity",
     "NoReplyError",
+    "OpenedMeter",
     "PortError",
     "Readings",
     "RedactedExchange",
@@ -87,6 +89,7 @@ __all__ = [
     "UtcClock",
     "Value",
     "best_data_set",
+    "negotiate",
     "parse_key",
     "parse_table",
     "probe_tls",

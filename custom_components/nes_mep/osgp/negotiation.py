@@ -1,0 +1,70 @@
+"""Finding the mode of security, and the kind of key, in which a meter is read."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+import logging
+
+from .errors import KeyRefusedError, NoReplyError, TlsError
+from .key import KeyKind
+from .mep.security.modes import SecurityMode
+from .meter import Meter
+
+_LOGGER = logging.getLogger(__name__)
+
+_NO_SESSION = (TlsError, NoReplyError)
+"""What a meter that does not know TLS may lead to: a refusal, nonsense or silence."""
+
+type Opener = Callable[[SecurityMode, KeyKind], Awaitable[Meter]]
+"""Opens a meter in a mode of security, with a key of a kind, or raises MeterError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedMeter:
+    """An open meter, and how the link to it is protected."""
+
+    meter: Meter
+    mode: SecurityMode
+    key_kind: KeyKind
+
+
+async def negotiate(
+    open_in: Opener, mode: SecurityMode | None = None, key_kind: KeyKind | None = None
+) -> OpenedMeter:
+    """Open a meter in a mode of security or, for None, in the best that it takes.
+
+    TLS is tried first, for it reveals nothing, and digest mode only if there is no
+    session. A meter that refuses the key in TLS, or falls silent in a session, knows
+    TLS: that is the end. Without a kind of key, TLS finds it out; the other modes need
+    none. Raises MeterError.
+    """
+    if mode is None:
+        try:
+            return await _open_by_tls(open_in, key_kind)
+        except _NO_SESSION as err:
+            if err.had_session:
+                raise
+            _LOGGER.debug("The meter is not read over TLS: %s", err)
+        mode = SecurityMode.DIGEST
+    if mode is SecurityMode.TLS:
+        return await _open_by_tls(open_in, key_kind)
+    return await _open(open_in, mode, key_kind or KeyKind.BASIC)
+
+
+async def _open_by_tls(open_in: Opener, key_kind: KeyKind | None) -> OpenedMeter:
+    """Open a meter over TLS; without a kind of key, try both."""
+    if key_kind is not None:
+        return await _open(open_in, SecurityMode.TLS, key_kind)
+    try:
+        return await _open(open_in, SecurityMode.TLS, KeyKind.BASIC)
+    except KeyRefusedError as refusal:
+        try:
+            return await _open(open_in, SecurityMode.TLS, KeyKind.ADVANCED)
+        except _NO_SESSION:
+            raise refusal from None
+
+
+async def _open(open_in: Opener, mode: SecurityMode, key_kind: KeyKind) -> OpenedMeter:
+    """Open a meter in a mode."""
+    return OpenedMeter(
+        meter=await open_in(mode, key_kind), mode=mode, key_kind=key_kind
+    )
