@@ -156,7 +156,7 @@ async def test_error_in_one_line(
     code, output, errors = await _history(url, "--csv", str(file))
     assert (code, output) == (1, "")
     assert errors.count("\n") == 1
-    assert "mep: The meter refuses BT64" in errors
+    assert "nes-meter: The meter refuses BT64" in errors
     rows = file.read_text(encoding="utf-8").splitlines()[1:]
     assert f"{len(rows)} intervals were read" in errors
     simulated.clear_faults()
@@ -173,7 +173,7 @@ async def test_error_at_once(simulated: SimulatedMeter, url: str) -> None:
     simulated.add_fault(Fault(kind="refuse", table="BT61", code=5))
     code, output, errors = await _history(url)
     assert (code, output) == (1, "")
-    assert errors.startswith("mep: The meter refuses BT61")
+    assert errors.startswith("nes-meter: The meter refuses BT61")
 
 
 async def test_file_that_cannot_be_written(url: str, tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ async def test_data_set_that_is_not_used(url: str) -> None:
     """The error names it."""
     code, _, errors = await _history(url, "--set", "2")
     assert code == 1
-    assert errors == "mep: The meter does not use data set 2\n"
+    assert errors == "nes-meter: The meter does not use data set 2\n"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ async def test_wrong_usage(arguments: tuple[str, ...]) -> None:
     """A command line that makes no sense is explained."""
     code, _, errors = await _history("/dev/no-such-port", *arguments)
     assert code == 2
-    assert "usage: mep" in errors
+    assert "usage: nes-meter" in errors
 
 
 async def test_wrong_pace() -> None:
