@@ -108,7 +108,7 @@ async def read_through_proxy(board: dict[str, Any], folder: Path) -> None:
             )
             client = await Child.start(
                 "The client",
-                *(sys.executable, "-P", "-m", "mep", "--json"),
+                *(sys.executable, "-P", "-m", "osgp.cli", "--json"),
                 *("--port", f"esphome://{LOCAL}:{api_port}/?port_name={name}"),
                 *("watch", "--interval", "1"),
                 log=readings,
