@@ -39,7 +39,7 @@ async def host_clock() -> DrivenClock:
 
 
 @pytest.fixture
-async def hass(hass: HomeAssistant, host_clock: DrivenClock) -> HomeAssistant:
+async def hass(hass: "HomeAssistant", host_clock: DrivenClock) -> "HomeAssistant":
     """Return a Home Assistant whose meters are read by the clock of the test."""
     hass.data["nes_mep_clock"] = host_clock
     return hass

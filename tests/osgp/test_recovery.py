@@ -224,7 +224,6 @@ async def test_transport_that_never_answers() -> None:
 
 async def test_babbling_transport() -> None:
     """Endless nonsense is no reply and no reason to wait for ever."""
-
     clock = driven_clock()
 
     async def babble(
