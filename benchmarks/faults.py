@@ -17,7 +17,7 @@ import statistics
 import time
 
 from custom_components.nes_mep.osgp import Meter, MeterError, Readings
-from custom_components.nes_mep.osgp.port import Timing
+from tests.driven_clock import driven_clock
 from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter, serve_tcp
 
 _FAULTS = {
@@ -33,7 +33,6 @@ _FAULTS = {
     "lost reply": Fault(kind="lose_reply", probability=0.5),
     "connection cut in mid-reply": Fault(kind="disconnect", probability=0.5),
 }
-_QUICK = Timing(reply=0.03, gap=0.02, open=2.0, enable_off=0.0)
 
 
 @dataclass(slots=True)
@@ -78,7 +77,7 @@ async def _poll_with_field_bug(polls: int) -> int:
             )
         complete = 0
         async with serve_tcp(simulated) as url:
-            meter = await Meter.open(url, DEFAULT_KEY, timing=_QUICK)
+            meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
             for _ in range(polls):
                 simulated.shift(11)
                 readings = await meter.read()
@@ -97,7 +96,7 @@ async def _poll_one_meter(fault: Fault, hits: int, seed: int, tally: Tally) -> N
     simulated.random.seed(seed)
     simulated.freeze()
     async with serve_tcp(simulated) as url:
-        meter = await Meter.open(url, DEFAULT_KEY, timing=_QUICK)
+        meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
         await meter.read()
         active = simulated.add_fault(fault)
         while active.hits < hits:

@@ -20,6 +20,7 @@ import time
 # Home Assistant puts another library in the place of voluptuous, so it comes first.
 import homeassistant.const  # noqa: F401  # isort: skip
 
+from custom_components.nes_mep.descriptions import DEFAULT_REGISTERS
 from custom_components.nes_mep.history.rows import (
     Counting,
     Point,
@@ -30,7 +31,6 @@ from custom_components.nes_mep.history.rows import (
     hour_readings,
 )
 from custom_components.nes_mep.osgp import REQUEST_PERIOD, LoadProfileInterval, Meter
-from custom_components.nes_mep.sensor import DEFAULT_REGISTERS
 from tests.simulator import Pace, poll_time
 from tools.simulator import Simulator, simulator
 

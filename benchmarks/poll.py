@@ -30,8 +30,8 @@ from pytest_homeassistant_custom_component.common import (
 import serialx
 
 from custom_components.nes_mep.const import DOMAIN
+from custom_components.nes_mep.descriptions import DEFAULT_REGISTERS
 from custom_components.nes_mep.osgp import Meter
-from custom_components.nes_mep.sensor import DEFAULT_REGISTERS
 from homeassistant.const import EVENT_STATE_REPORTED
 from homeassistant.core import Event, EventStateReportedData, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er, frame

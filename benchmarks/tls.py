@@ -20,13 +20,12 @@ from dataclasses import replace
 import time
 
 from custom_components.nes_mep.osgp import Meter, MeterError, SecurityMode
-from custom_components.nes_mep.osgp.port import Timing
+from tests.driven_clock import driven_clock
 from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter, serve_tcp
 from tests.simulator.tls import STACKS
 from tests.tls.mbedtls import mbedtls_version
 from tests.tls.tapped_line import tap
 
-_FAST = Timing(reply=0.04, gap=0.02, open=2.0, enable_off=0.0)
 _LONGEST = 5.0  # seconds after which a read counts as hanging
 _POLL = (
     *("energy_import", "energy_export", "power_import", "power_export"),
@@ -44,7 +43,7 @@ def _simulated(stack: str, *, paced: bool = False) -> SimulatedMeter:
 
 
 async def _open(url: str, mode: SecurityMode = SecurityMode.TLS) -> Meter:
-    return await Meter.open(url, DEFAULT_KEY, timing=_FAST, security=mode)
+    return await Meter.open(url, DEFAULT_KEY, clock=driven_clock(), security=mode)
 
 
 async def _measure_reads(stack: str, count: int) -> None:
