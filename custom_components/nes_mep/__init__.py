@@ -59,7 +59,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> bo
         clock,
     )
     entry.runtime_data = NesMepData(coordinator, history)
-    # The meter can have been reconfigured while Home Assistant was not looking.
+    # The meter may have been reconfigured while the entry was not loaded.
     async_remove_entities(
         hass,
         entry,
@@ -83,7 +83,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> b
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> None:
-    """Leave nothing behind."""
+    """Delete what is stored about the meter of an entry that was removed."""
     await async_remove_monitor(hass, entry)
     await history_store(hass, entry.entry_id).async_remove()
 
@@ -91,7 +91,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> N
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: NesMepConfigEntry, device: dr.DeviceEntry
 ) -> bool:
-    """Let the user delete the device of an M-Bus meter that is there no more."""
+    """Return whether the user may delete a device: an M-Bus meter that is gone."""
     coordinator = entry.runtime_data.coordinator
     present = {(DOMAIN, coordinator.meter.identity.serial_number)} | {
         device_identifier(coordinator, device_id)

@@ -1,4 +1,4 @@
-"""Binary sensors: how the link to the meter is, and what the meter complains about."""
+"""Binary sensors: the state of the link, and the meter's alarms."""
 
 from typing import override
 
@@ -46,7 +46,7 @@ async def async_setup_entry(
 
 
 class NesMepBinarySensor(NesMepValueEntity, BinarySensorEntity):
-    """Something that the meter says is so or is not so."""
+    """A state of the meter that is on or off."""
 
     @override
     def _show(self, value: Value | None) -> None:

@@ -1,4 +1,4 @@
-"""What a maintainer needs to know about a meter, without what is nobody's business."""
+"""Diagnostics: what a maintainer needs to know about a meter, without private data."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -36,26 +36,27 @@ from .osgp import (
 _LOGGER = logging.getLogger(__name__)
 
 FORMAT: Final = 1
-"""Raised when what is made of the file has to know the difference."""
+"""Version of the file's format, for programs that read it."""
 
 TO_REDACT: Final = {CONF_KEY, CONF_PORT, "serial_number", "title", "unique_id"}
 
 _SURVEY_TIME = 30.0
 _SHORTEST_SECRET = 5
-"""Characters of a text that is looked for in others; fewer turn up by chance."""
+"""Shortest text, in characters, that is searched for in others; shorter ones match by
+chance."""
 _LIBRARIES = ("cryptography", "serialx")
 
 
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: NesMepConfigEntry
 ) -> dict[str, Any]:
-    """Return what the meter is and reports, the link, and what went over it lately.
+    """Return facts about the meter, its readings, its link and the last exchanges.
 
-    A meter that is read is asked for whole tables, so that a simulated meter can
-    answer with them. Of one that is not, there is what came of the attempts.
+    A meter that is being read is asked for whole tables, so that a simulated meter can
+    answer with them. For one that is not, the result shows the failed attempts.
     """
     trace = async_get_monitor(hass, entry).trace
-    # Before there are more.
+    # Before the survey adds more.
     exchanges = tuple(trace.exchanges)
     facts = {
         "format": FORMAT,
@@ -76,7 +77,7 @@ async def async_get_config_entry_diagnostics(
 
 
 async def _async_versions(hass: HomeAssistant) -> dict[str, str]:
-    """Return the versions of all that takes part."""
+    """Return the versions of the integration, Home Assistant, Python and libraries."""
     integration = await async_get_integration(hass, DOMAIN)
 
     def libraries() -> dict[str, str]:
@@ -91,7 +92,7 @@ async def _async_versions(hass: HomeAssistant) -> dict[str, str]:
 
 
 async def _async_survey(coordinator: MeterCoordinator) -> None:
-    """Let the trace of a meter have whole tables, unless it does not answer."""
+    """Read whole tables into the trace, if the meter answers."""
     if not coordinator.last_update_success:
         return
     try:
@@ -102,9 +103,9 @@ async def _async_survey(coordinator: MeterCoordinator) -> None:
 
 
 def _meter_facts(coordinator: MeterCoordinator) -> dict[str, Any]:
-    """Return what the meter is and has, and how reading it goes.
+    """Return the meter's identity, registers and values, and how polling goes.
 
-    M-Bus records that are not understood are there as hex digits.
+    Unknown M-Bus records are given as hex digits.
     """
     meter, data = coordinator.meter, coordinator.data
     return {
@@ -129,7 +130,7 @@ def _meter_facts(coordinator: MeterCoordinator) -> dict[str, Any]:
 
 
 def _device_facts(device: MBusDevice) -> dict[str, Any]:
-    """Return what is known of an M-Bus meter, without texts, which tell its number."""
+    """Return facts about an M-Bus meter, without texts, which may hold its number."""
     facts = asdict(device)
     for record in facts["records"]:
         if isinstance(record["value"], str):
@@ -168,7 +169,7 @@ def _trace_facts(
 
 
 def _exchange_facts(exchange: RedactedExchange) -> dict[str, Any]:
-    """Return one exchange."""
+    """Return the facts of one exchange."""
     record = exchange.record
     facts: dict[str, Any] = {
         "time": _time(record.at),
@@ -192,7 +193,7 @@ def _time(time: datetime) -> str:
 
 
 def _secrets(entry: NesMepConfigEntry) -> list[str]:
-    """Return what error messages and the like may quote, the longest first."""
+    """Return identifying texts that error messages may quote, longest first."""
     port = str(entry.data[CONF_PORT])
     address = urlsplit(port)
     found = {port, str(entry.unique_id), entry.title}

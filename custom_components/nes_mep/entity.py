@@ -29,7 +29,7 @@ class NesMepEntity(CoordinatorEntity[MeterCoordinator]):
         *,
         context: str | None = None,
     ) -> None:
-        """Make the entity; context says to the coordinator what it shows, if anything."""
+        """Initialize the entity; context names what it shows, for the coordinator."""
         super().__init__(coordinator, context=context)
         self.entity_description = description
         identity = coordinator.meter.identity
@@ -48,7 +48,7 @@ class NesMepValueEntity(NesMepEntity):
     """An entity that shows a value: unavailable without one, unknown if it is None."""
 
     needs_meter: ClassVar[bool] = True
-    """Whether there is no value while the meter cannot be read."""
+    """Whether the entity is unavailable while the meter cannot be read."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class NesMepValueEntity(NesMepEntity):
         *,
         context: str | None = None,
     ) -> None:
-        """Make the entity; it shows nothing before it is added."""
+        """Initialize the entity; it shows nothing before it is added."""
         super().__init__(coordinator, description, context=context or description.key)
         self._is_available = False
         self._value: Value | None = None
@@ -77,7 +77,7 @@ class NesMepValueEntity(NesMepEntity):
         """Set the attributes of the platform's entity to a value."""
 
     def _update(self) -> bool:
-        """Look the value up; return whether it is another."""
+        """Look up the value; return whether it has changed."""
         before = (self._is_available, self._value)
         self._is_available, self._value = False, None
         if self.coordinator.last_update_success or not self.needs_meter:
@@ -98,19 +98,19 @@ class NesMepValueEntity(NesMepEntity):
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        """Write the state if the value is another: most values rest most polls."""
+        """Write the state if the value has changed: most polls change few values."""
         if self._update():
             super()._handle_coordinator_update()
 
 
 class NesMepStatusEntity(NesMepValueEntity):
-    """An entity that shows how reading the meter goes, whether or not it answers."""
+    """An entity about the link or an import, shown whether or not the meter answers."""
 
     needs_meter = False
 
 
 def with_zone(value: Value | None) -> Value | None:
-    """Return a value as it is, but local times of the meter with the house's zone."""
+    """Return a value; local times of the meter get Home Assistant's time zone."""
     if isinstance(value, datetime) and value.tzinfo is None:
         return value.replace(tzinfo=dt_util.get_default_time_zone())
     return value

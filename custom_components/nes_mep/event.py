@@ -1,4 +1,4 @@
-"""The event entities: what happens to the link, and what the meter writes into its log."""
+"""Event entities: events of the link, and new entries of the meter's event logs."""
 
 from typing import override
 
@@ -20,7 +20,7 @@ METER_EVENT_DESCRIPTION = EventEntityDescription(
     key=METER_EVENT,
     translation_key=METER_EVENT,
     entity_category=EntityCategory.DIAGNOSTIC,
-    # Most entries concern the grid company, and the log takes its time to be read.
+    # Most entries concern the grid company, and reading the log takes time.
     entity_registry_enabled_default=False,
     event_types=["logged"],
 )
@@ -73,13 +73,13 @@ class NesMepMeterEvent(NesMepEntity, EventEntity):
     def __init__(
         self, coordinator: MeterCoordinator, description: EventEntityDescription
     ) -> None:
-        """Make the entity, which tells about entries from now on."""
+        """Initialize the entity, which shows entries from now on."""
         super().__init__(coordinator, description)
         self._was_available = self.available
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Begin to be told about new entries."""
+        """Subscribe to new entries of the log."""
         await super().async_added_to_hass()
         self.async_on_remove(self.coordinator.slow.events.subscribe(self._async_tell))
 
@@ -92,7 +92,7 @@ class NesMepMeterEvent(NesMepEntity, EventEntity):
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        """Write the state if the meter went away or came back."""
+        """Write the state if the availability has changed."""
         if self.available != self._was_available:
             self._was_available = self.available
             super()._handle_coordinator_update()
@@ -106,12 +106,12 @@ class NesMepLinkEvent(NesMepEntity, EventEntity):
     @property
     @override
     def available(self) -> bool:
-        """Return True: a link that is down is what this entity tells about."""
+        """Return True: this entity reports that the link is down."""
         return True
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Begin to be told, and catch up with what happened meanwhile."""
+        """Subscribe to link events, and show the one that was missed, if any."""
         await super().async_added_to_hass()
         outages = self.coordinator.monitor.outages
         self.async_on_remove(outages.async_subscribe(self._async_tell, is_entity=True))
@@ -127,4 +127,4 @@ class NesMepLinkEvent(NesMepEntity, EventEntity):
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        """Write nothing: polls are no events."""
+        """Ignore polls: they are not events."""

@@ -27,7 +27,7 @@ _NOW: Final = "instantaneous"
 
 @dataclass(frozen=True, slots=True)
 class _Quantity:
-    """What a quantity of an M-Bus record is to Home Assistant."""
+    """How Home Assistant shows a quantity of an M-Bus record."""
 
     device_class: SensorDeviceClass | None
     state_class: SensorStateClass
@@ -77,7 +77,7 @@ QUANTITIES: Final[Mapping[str, _Quantity]] = {
     "voltage": _measured(SensorDeviceClass.VOLTAGE, 1),
     "volume": _total(SensorDeviceClass.VOLUME),
 }
-"""The quantities that have sensors; dates and numbers that identify have none."""
+"""The quantities that have sensors; dates and identifying numbers have none."""
 
 _VOLUMES: Final[Mapping[str, SensorDeviceClass]] = {
     "gas": SensorDeviceClass.GAS,
@@ -86,7 +86,7 @@ _VOLUMES: Final[Mapping[str, SensorDeviceClass]] = {
     "hot_water": SensorDeviceClass.WATER,
     "hot_cold_water": SensorDeviceClass.WATER,
 }
-"""Volumes that have a device class of their own, by the medium."""
+"""Device classes of volumes, by medium."""
 
 NAMED_MEDIUMS: Final = frozenset(
     {*_VOLUMES, "cooling", "electricity", "heat", "heat_cooling", "heat_cost_allocator"}
@@ -102,7 +102,7 @@ LAST_READING = SensorEntityDescription(
 
 
 def record_key(record: MBusRecord) -> str:
-    """Return what tells a record from the others of a device."""
+    """Return the key of a record, by which records of a device differ."""
     parts = [record.quantity, *record.qualifiers]
     for name, number in (
         ("subunit", record.subunit),
@@ -117,10 +117,9 @@ def record_key(record: MBusRecord) -> str:
 
 
 def describe_record(medium: str, record: MBusRecord) -> SensorEntityDescription | None:
-    """Describe the sensor of a record, None where it is nothing to show.
+    """Describe the sensor of a record, None if it has no sensor.
 
-    Values that are kept from earlier, maxima and minima are off at first and have no
-    statistics.
+    Stored values, maxima and minima are disabled by default and have no statistics.
     """
     quantity = QUANTITIES.get(record.quantity)
     if quantity is None or not isinstance(record.value, int | float):
@@ -160,7 +159,7 @@ def _sensors(
         descriptions = {LAST_READING.key: LAST_READING}
         for record in device.records:
             if description := describe_record(device.medium, record):
-                # The first of several records that cannot be told apart counts.
+                # If records have the same key, the first one counts.
                 descriptions.setdefault(description.key, description)
         for description in descriptions.values():
             yield device_id, description
@@ -169,8 +168,8 @@ def _sensors(
 def device_identifier(coordinator: MeterCoordinator, device_id: str) -> tuple[str, str]:
     """Return the identifier of an M-Bus meter behind a meter.
 
-    It has the M-Bus meter's own number, so that one that takes the place of another
-    does not go on with the history of that one.
+    It contains the M-Bus meter's own number, so that a replacement does not continue
+    the history of the meter that it replaces.
     """
     return (DOMAIN, f"{coordinator.meter.identity.serial_number}_mbus_{device_id}")
 
@@ -185,7 +184,7 @@ def async_add_mbus_sensors(
     def reported() -> Iterator[tuple[str, str]]:
         for device_id, description in _sensors(coordinator.data.mbus_devices):
             descriptions.setdefault((device_id, description.key), description)
-        # What a device had once it still has, though it may not be read now.
+        # A record that was reported once stays, even if it is not read now.
         yield from descriptions
 
     def make(key: tuple[str, str]) -> NesMepMBusSensor:
@@ -198,10 +197,10 @@ def async_add_mbus_sensors(
 
 @callback
 def _async_register_device(coordinator: MeterCoordinator, device_id: str) -> None:
-    """Register an M-Bus meter as a device that is reached by way of the meter.
+    """Register an M-Bus meter as a device that is connected via the meter.
 
-    The link is set afterwards: Home Assistant has other parameters for it when a
-    device is created before and since 2026.8.
+    The connection is set afterwards, because the parameter for it at creation changed
+    in Home Assistant 2026.8.
     """
     registry = dr.async_get(coordinator.hass)
     entry_id = coordinator.config_entry.entry_id
@@ -231,7 +230,7 @@ class NesMepMBusSensor(NesMepValueEntity, SensorEntity):
         description: SensorEntityDescription,
         device_id: str,
     ) -> None:
-        """Make the sensor of an M-Bus meter, whose device is registered."""
+        """Initialize the sensor of an M-Bus meter, whose device is registered."""
         super().__init__(coordinator, description, context=MBUS)
         self._device_id = device_id
         identifier = device_identifier(coordinator, device_id)

@@ -1,6 +1,6 @@
-"""What is known of a meter for as long as its config entry exists.
+"""What is known about a meter for as long as its config entry exists.
 
-It lives over reloads, failed setups and, where it matters, restarts.
+It survives reloads and failed setups; what must survive a restart is stored.
 """
 
 from homeassistant.config_entries import ConfigEntry
@@ -55,7 +55,7 @@ class MeterMonitor:
     async def async_read_slowly(
         self, reading: SlowReading, slow: SlowReadings, meter: Meter
     ) -> None:
-        """Check what a slow reading brought for something that needs attention."""
+        """Raise or clear issues according to a slow reading."""
         if reading.has_failed:
             return
         drift = slow.values.get(CLOCK_DRIFT.key)
@@ -73,7 +73,7 @@ class MeterMonitor:
             )
 
     async def async_prove_key(self, probe: TlsProbe) -> bool:
-        """Return whether the key is right, and only the mode of security is not."""
+        """Return whether the key is right and only the security mode is wrong."""
         return await self._security_issues.async_probe(probe)
 
     def error_text(self, err: MeterError) -> ErrorText:

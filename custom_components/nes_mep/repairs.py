@@ -1,4 +1,4 @@
-"""The ways out of the repair issues."""
+"""The repair flows, which fix the issues."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -36,10 +36,10 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class MeterRepairFlow(RepairsFlow):
-    """Explains what is wrong with a meter, and does something about it when asked to."""
+    """Explains an issue of a meter, and fixes it when the user submits."""
 
     def __init__(self, issue_id: str, entry_id: str) -> None:
-        """Take the issue and the entry that it is about."""
+        """Initialize the flow for an issue of a config entry."""
         self._issue_id = issue_id
         self._entry_id = entry_id
         self._placeholders: Mapping[str, str] = {}
@@ -47,13 +47,13 @@ class MeterRepairFlow(RepairsFlow):
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Start with the explanation."""
+        """Show the explanation first."""
         return await self.async_step_confirm()
 
     async def async_step_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Explain what happened, and go on when asked to."""
+        """Explain what happened, and fix it when the user submits."""
         entry = self.hass.config_entries.async_get_entry(self._entry_id)
         if entry is None:
             return self.async_create_entry(title="", data={})
@@ -70,7 +70,7 @@ class MeterRepairFlow(RepairsFlow):
 
     @abstractmethod
     async def async_fix(self, entry: ConfigEntry) -> RepairsFlowResult:
-        """Do something about it, and say how that went."""
+        """Fix the issue, and return the result."""
 
     def _fixed(self) -> RepairsFlowResult:
         return self.async_create_entry(title="", data={})
@@ -82,16 +82,16 @@ class MeterRepairFlow(RepairsFlow):
 
 
 class TryAgainFlow(MeterRepairFlow):
-    """Sets the meter up once more, as it is; reason is what to say if that fails."""
+    """Sets the meter up again, unchanged; reason is the text shown if that fails."""
 
     def __init__(self, issue_id: str, entry_id: str, *, reason: str) -> None:
-        """Take what to try again."""
+        """Initialize the flow with the reason shown on failure."""
         super().__init__(issue_id, entry_id)
         self._reason = reason
 
     @override
     async def async_fix(self, entry: ConfigEntry) -> RepairsFlowResult:
-        """Try again."""
+        """Reload the entry."""
         with suppress(OperationNotAllowed):  # it is being set up right now
             await self.hass.config_entries.async_reload(entry.entry_id)
         if entry.state is not ConfigEntryState.LOADED:
@@ -100,7 +100,7 @@ class TryAgainFlow(MeterRepairFlow):
 
 
 class SwitchToTlsFlow(MeterRepairFlow):
-    """Reads the meter over TLS, and lets the entry do so from then on."""
+    """Reads the meter over TLS, and switches its entry to TLS if that works."""
 
     @override
     async def async_fix(self, entry: ConfigEntry) -> RepairsFlowResult:
@@ -109,7 +109,7 @@ class SwitchToTlsFlow(MeterRepairFlow):
         reason = "not_proven"
         if not entry.state.recoverable:  # it is being set up right now
             return self._failed(entry, reason)
-        # A serial port can be opened once only.
+        # A serial port can be opened only once.
         await entries.async_unload(entry.entry_id)
         try:
             found = await find_meter(
@@ -128,7 +128,7 @@ class SwitchToTlsFlow(MeterRepairFlow):
                 entries.async_schedule_reload(entry.entry_id)
                 return self._fixed()
             reason = "wrong_meter"
-        # It is read as before, while nothing is changed.
+        # Nothing was changed: read the meter as before.
         entries.async_schedule_reload(entry.entry_id)
         return self._failed(entry, reason)
 
@@ -138,7 +138,7 @@ class KnownFlow(MeterRepairFlow):
 
     @override
     async def async_fix(self, entry: ConfigEntry) -> RepairsFlowResult:
-        """Remember that."""
+        """Record the confirmation."""
         async_get_monitor(self.hass, entry).layout_issue.async_confirm()
         return self._fixed()
 

@@ -1,4 +1,4 @@
-"""Sensors: one for each register of the meter, and for more that it tells."""
+"""Sensors: registers, slow readings, link counters and the progress of imports."""
 
 from typing import override
 
@@ -63,14 +63,14 @@ class NesMepSensor(NesMepValueEntity, SensorEntity):
 
     @override
     def _show(self, value: Value | None) -> None:
-        """Show a value, of states only those that there are."""
+        """Show a value; one that is not among the options of an enum is unknown."""
         if self.device_class is SensorDeviceClass.ENUM and value is not None:
             value = str(value) if str(value) in (self.options or ()) else None
         self._attr_native_value = with_zone(value)
 
 
 class NesMepActiveTariff(NesMepSensor):
-    """The tariff that counts now, one of as many as the meter has."""
+    """The active tariff, one of those that the meter has."""
 
     @property
     @override
@@ -89,7 +89,7 @@ class NesMepLinkSensor(NesMepStatusEntity, NesMepSensor):
         description: MeterSensorDescription,
         counter: str,
     ) -> None:
-        """Make the sensor of a counter of the meter client."""
+        """Initialize the sensor of a counter of the meter client."""
         super().__init__(coordinator, description, context=LINK)
         self._counter = counter
 
@@ -101,7 +101,7 @@ class NesMepLinkSensor(NesMepStatusEntity, NesMepSensor):
 
 
 class NesMepHistoryProgress(NesMepStatusEntity, NesMepSensor):
-    """How much of the newest import of the load profile is done, in percent."""
+    """The progress of the newest import of the load profile, in percent."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class NesMepHistoryProgress(NesMepStatusEntity, NesMepSensor):
         description: MeterSensorDescription,
         history: History,
     ) -> None:
-        """Make the sensor of the imports of a meter."""
+        """Initialize the sensor of the imports of a meter."""
         super().__init__(coordinator, description)
         self._history = history
 

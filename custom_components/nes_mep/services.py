@@ -41,7 +41,7 @@ ATTR_TABLE: Final = "table"
 
 _MOST_BYTES = 0xFFFF
 _LAST_OFFSET = 0xFF_FFFF
-"""What a request has room for."""
+"""The largest numbers that fit into a request."""
 
 _TARGET: Final = {
     vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string,
@@ -107,9 +107,9 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 
 async def _async_resync_clock(call: ServiceCall) -> ServiceResponse:
-    """Read the clock of each meter that is asked for and re-establish its session.
+    """Read the clock of each targeted meter and re-establish its session.
 
-    Answers with meter_time (ISO 8601, UTC), drift (seconds, meter minus Home
+    The response has meter_time (ISO 8601, UTC), drift (seconds, meter minus Home
     Assistant), attempts and sequence_number_changed.
     """
 
@@ -131,9 +131,9 @@ async def _async_resync_clock(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_import_history(call: ServiceCall) -> ServiceResponse:
-    """Fill the statistics of each meter that is asked for from its load profile.
+    """Import the history of each targeted meter from its load profile.
 
-    Answers with hours_written, what was written and skipped for each entity,
+    The response has hours_written, what was written and skipped for each entity,
     intervals_read and unusable_intervals. Times without a zone are those of Home
     Assistant.
     """
@@ -153,9 +153,9 @@ async def _async_import_history(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_read_events(call: ServiceCall) -> ServiceResponse:
-    """Read the event logs of each meter that is asked for.
+    """Read the event logs of each targeted meter.
 
-    Answers with events, the newest last: all that the meter keeps, or the newest ones
+    The response has events, newest last: all that the meter keeps, or the newest ones
     if a count is given.
     """
 
@@ -168,10 +168,10 @@ async def _async_read_events(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_read_table(call: ServiceCall) -> ServiceResponse:
-    """Read bytes of a table of each meter that is asked for.
+    """Read bytes of a table of each targeted meter.
 
-    Answers with table, offset, length and data (hex), and with decoded, which is what
-    the bytes mean or null where that is not known.
+    The response has table, offset, length, data (hex), and decoded, which is what the
+    bytes mean, or null if that is unknown.
     """
     text, offset = str(call.data[ATTR_TABLE]), call.data[ATTR_OFFSET]
     try:
@@ -200,11 +200,11 @@ async def _async_read_table(call: ServiceCall) -> ServiceResponse:
 async def _async_ask(
     call: ServiceCall, ask: Callable[[NesMepConfigEntry], Awaitable[JsonObjectType]]
 ) -> ServiceResponse:
-    """Ask the meters that an action is for, and return what they answer.
+    """Ask the targeted meters and return their answers.
 
-    That is the answer of one meter, or for several ones "meters" with the answer for
-    each config entry id. Meters do not wait for each other; the first error is raised
-    when all have been asked.
+    For one meter that is its answer; for several, "meters" has the answers by config
+    entry id. The meters are asked concurrently; the first error is raised when all are
+    done.
     """
     entries = await _async_targeted_entries(call)
     outcomes = await asyncio.gather(
@@ -229,7 +229,7 @@ async def _async_ask_one(
     entry: NesMepConfigEntry,
     ask: Callable[[NesMepConfigEntry], Awaitable[JsonObjectType]],
 ) -> JsonObjectType:
-    """Ask one meter; raise HomeAssistantError, translated, when that fails."""
+    """Ask one meter; raise HomeAssistantError, translated, if that fails."""
     try:
         return await ask(entry)
     except MeterError as err:
@@ -244,11 +244,10 @@ async def _async_ask_one(
 
 
 async def _async_targeted_entries(call: ServiceCall) -> list[NesMepConfigEntry]:
-    """Return the loaded config entries of the meters that an action is for.
+    """Return the loaded config entries of the targeted meters.
 
-    They are given by config_entry_id, by device, or by whatever else can be a target
-    (entity, area, floor, label). Raises ServiceValidationError if there is no meter
-    among them, or if one of them is not loaded.
+    A target is a config_entry_id, device, entity, area, floor or label. Raises
+    ServiceValidationError if no meter is targeted, or one of them is not loaded.
     """
     entry_ids = await service.async_extract_config_entry_ids(call)
     meters = {

@@ -1,4 +1,4 @@
-"""What is read at a slower pace than the registers, in between their polls."""
+"""What is read less often than the registers, between their polls."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Set as AbstractSet
@@ -22,7 +22,7 @@ from .osgp import (
 _LOGGER = logging.getLogger(__name__)
 
 METER_EVENT: Final = "meter_event"
-"""Key of the entity that tells about new entries of the event log."""
+"""Key of the event entity for new entries of the event log."""
 MBUS: Final = "mbus"
 """Context of the entities of M-Bus meters."""
 
@@ -32,20 +32,20 @@ _CLOCK = "clock"
 _IDLE_PERIODS = {_CLOCK: 3600.0}
 """Seconds between two reads of tables that are read even if nothing uses them."""
 _RETRY_PERIOD = 60.0
-"""Seconds after which what failed is asked for again, if it is not due before."""
+"""Seconds after which a failed read is repeated, if it is not due before."""
 
 
 class SlowReading(ABC):
-    """Something that is read at a pace of its own.
+    """Something that is read at its own pace.
 
-    It is read once in any case, to learn what the meter has; after that only while
-    something uses it. It is not read again where the meter turns out not to have it.
+    It is always read once, to learn what the meter has; after that, only while
+    something uses it. If the meter does not have it, it is not read again.
     """
 
     def __init__(self, name: str, period: float, idle_period: float = inf) -> None:
-        """Read under a name for the log, with so many seconds between two reads.
+        """Initialize; name is for the log, period is the seconds between two reads.
 
-        There is another number of them while nothing uses it.
+        idle_period is the same while nothing uses it.
         """
         self.name = name
         self.period = period
@@ -59,14 +59,14 @@ class SlowReading(ABC):
     @property
     @abstractmethod
     def keys(self) -> AbstractSet[str]:
-        """The keys of what the meter has of it."""
+        """The keys that the meter has."""
 
     @abstractmethod
     def is_used(self, contexts: AbstractSet[str]) -> bool:
         """Return whether an entity uses it; contexts are those of all entities."""
 
     def is_due(self, now: float, contexts: AbstractSet[str]) -> bool:
-        """Return whether to read it at a time, in monotonic seconds."""
+        """Return whether it is due; now is in monotonic seconds."""
         return (
             not self._is_absent
             and self._due <= now
@@ -74,12 +74,12 @@ class SlowReading(ABC):
         )
 
     def learn_again(self) -> None:
-        """Ask the meter anew what it has."""
+        """Learn again, with the next read, what the meter has."""
         self._due = -inf
         self._is_known = self._is_absent = False
 
     async def read(self, meter: Meter, now: float) -> None:
-        """Read it and set when to do so again. Raises MeterError."""
+        """Read it and schedule the next read. Raises MeterError."""
         self._due = now + min(self.period, _RETRY_PERIOD)
         was_known = self._is_known
         try:
@@ -98,21 +98,21 @@ class SlowReading(ABC):
 
     @abstractmethod
     async def _read(self, meter: Meter, *, anew: bool) -> bool:
-        """Read it and keep it; return whether the meter has it. Raises MeterError.
+        """Read it and store it; return whether the meter has it. Raises MeterError.
 
-        anew says that what was known about the meter before may not hold any more.
+        anew says that what was known before may no longer hold.
         """
 
     @abstractmethod
     def _forget(self, *, for_good: bool) -> None:
-        """Forget what was read, as it could not be read, this time or for good."""
+        """Forget the values because a read failed, this time or for good."""
 
 
 class SlowValues(SlowReading):
     """A slow table of the meter client: values by key."""
 
     def __init__(self, table: SlowTable) -> None:
-        """Read a slow table as often as the client advises."""
+        """Initialize with a slow table and the period that the client advises."""
         super().__init__(table.name, table.period, _IDLE_PERIODS.get(table.name, inf))
         self._keys: frozenset[str] = frozenset()
         self.values: Mapping[str, Value | None] = {}
@@ -125,12 +125,12 @@ class SlowValues(SlowReading):
 
     @override
     def is_used(self, contexts: AbstractSet[str]) -> bool:
-        """Return whether an entity shows one of the values, or none came so far."""
+        """Return whether an entity shows one of the values, or none are known yet."""
         return not self._keys or not self._keys.isdisjoint(contexts)
 
     @override
     async def _read(self, meter: Meter, *, anew: bool) -> bool:
-        """Keep the values; what was there before and is not now is unknown."""
+        """Store the values; those that are no longer reported are None."""
         values = await meter.read_slow_table(self.name)
         if values is None:
             return False
@@ -146,10 +146,10 @@ class SlowValues(SlowReading):
 
 
 class SlowEvents(SlowReading):
-    """The event log: tells its subscribers about new entries."""
+    """The event log: passes new entries to its subscribers."""
 
     def __init__(self) -> None:
-        """Begin with no subscribers."""
+        """Start with no subscribers."""
         super().__init__("event log", _EVENT_PERIOD)
         self._subscribers: set[Callable[[MeterEvent], None]] = set()
         self._newest: int | None = None
@@ -162,7 +162,7 @@ class SlowEvents(SlowReading):
 
     @override
     def is_used(self, contexts: AbstractSet[str]) -> bool:
-        """Return whether anybody wants to know."""
+        """Return whether there are subscribers."""
         return bool(self._subscribers)
 
     def subscribe(self, subscriber: Callable[[MeterEvent], None]) -> Callable[[], None]:
@@ -172,7 +172,7 @@ class SlowEvents(SlowReading):
 
     @override
     async def _read(self, meter: Meter, *, anew: bool) -> bool:
-        """Tell about the entries since the last read; the first read only sets a mark."""
+        """Pass on the entries since the last read; the first read only sets a mark."""
         if self._newest is None:
             events = await meter.read_events(count=1)
             self._newest = max((event.sequence_number for event in events), default=0)
@@ -185,7 +185,7 @@ class SlowEvents(SlowReading):
 
     @override
     def _forget(self, *, for_good: bool) -> None:
-        """Keep the mark: what happens meanwhile is told as soon as the log is read."""
+        """Keep the mark, so that the next read reports the entries since then."""
         if for_good:
             self._newest = None
 
@@ -194,7 +194,7 @@ class SlowMBus(SlowReading):
     """The M-Bus meters behind the meter, by the ids of their devices."""
 
     def __init__(self) -> None:
-        """Begin without M-Bus meters."""
+        """Start with no M-Bus meters."""
         super().__init__("M-Bus meters", _MBUS_PERIOD)
         self.devices: Mapping[str, MBusDevice] = {}
 
@@ -206,12 +206,12 @@ class SlowMBus(SlowReading):
 
     @override
     def is_used(self, contexts: AbstractSet[str]) -> bool:
-        """Return whether an entity of an M-Bus meter is enabled, or the first may come."""
+        """Return whether an entity of an M-Bus meter is enabled, or none is known."""
         return MBUS in contexts or not self.devices
 
     @override
     async def _read(self, meter: Meter, *, anew: bool) -> bool:
-        """Keep the M-Bus meters that have told who they are."""
+        """Store the M-Bus meters that have a serial number."""
         self.devices = {
             f"{device.manufacturer}{device.serial_number}".lower(): device
             for device in await meter.read_mbus_devices()
@@ -225,10 +225,13 @@ class SlowMBus(SlowReading):
 
 
 class SlowSystem(SlowReading):
-    """What says whether the meter was changed: read only to learn what it has."""
+    """System information, which shows whether the meter was changed.
+
+    It is read once, and again when the registers have changed.
+    """
 
     def __init__(self) -> None:
-        """Begin with nothing known."""
+        """Start with nothing known."""
         super().__init__("system information", inf)
         self.information: SystemInformation | None = None
 
@@ -245,7 +248,7 @@ class SlowSystem(SlowReading):
 
     @override
     async def _read(self, meter: Meter, *, anew: bool) -> bool:
-        """Keep it."""
+        """Store the system information."""
         self.information = await meter.read_system_information()
         return True
 
@@ -255,10 +258,10 @@ class SlowSystem(SlowReading):
 
 
 class SlowReadings:
-    """All that is read slowly from one meter."""
+    """Everything that is read slowly from one meter."""
 
     def __init__(self, meter: Meter, title: str) -> None:
-        """Prepare to read; title names the meter in the log."""
+        """Initialize the readings; title names the meter in the log."""
         self.events = SlowEvents()
         self.mbus = SlowMBus()
         self.system = SlowSystem()
@@ -272,7 +275,7 @@ class SlowReadings:
 
     @property
     def keys(self) -> frozenset[str]:
-        """The keys of what the meter has."""
+        """The keys that the meter has."""
         return frozenset().union(*(reading.keys for reading in self._all))
 
     @property
@@ -286,7 +289,7 @@ class SlowReadings:
         }
 
     def is_clock(self, reading: SlowReading) -> bool:
-        """Return whether one of them is the meter's clock."""
+        """Return whether a reading is that of the meter's clock."""
         return reading.name == _CLOCK
 
     @property
@@ -295,18 +298,18 @@ class SlowReadings:
         return frozenset(reading.name for reading in self._all if reading.has_failed)
 
     def learn_again(self) -> None:
-        """Ask the meter anew what it has."""
+        """Learn again, with the next read, what the meter has."""
         for reading in self._all:
             reading.learn_again()
 
     def due(self, now: float, contexts: AbstractSet[str]) -> list[SlowReading]:
-        """Return what is to be read now, in monotonic seconds."""
+        """Return the readings that are due; now is in monotonic seconds."""
         return [reading for reading in self._all if reading.is_due(now, contexts)]
 
     async def read(self, reading: SlowReading, now: float) -> bool:
-        """Read one of them; return whether the link lets the next one be tried.
+        """Perform a reading; return whether the link allows the next one.
 
-        One that fails is logged once, and once when that is over.
+        A failure is logged once, and once when it is over.
         """
         try:
             await reading.read(self._meter, now)

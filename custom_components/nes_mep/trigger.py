@@ -1,6 +1,6 @@
 """The automation triggers: the link, the meter's clock and its tariff.
 
-They work over reloads of the meter and while it cannot be set up. A meter is polled
+They survive reloads of the meter and work while it cannot be set up. A meter is polled
 while a trigger listens, and what the trigger needs is read, whether or not an entity
 shows it.
 """
@@ -50,7 +50,7 @@ DEFAULT_THRESHOLD: Final = timedelta(seconds=60)
 
 _CLOCK_TOLERANCE: Final = 2.0
 """Seconds by which a drift must fall below the threshold to count as under it again:
-the meter tells whole seconds, and a drift changes by one a day or less."""
+the meter's clock has whole seconds, and a drift changes by a second a day or less."""
 
 _TARIFFS: Final = vol.All(
     cv.ensure_list, [vol.All(vol.Coerce(int), vol.In(list(TARIFFS)))]
@@ -61,14 +61,14 @@ class MeterTrigger(Trigger):
     """A trigger that watches one or more meters."""
 
     OPTIONS: ClassVar[Mapping[Any, Any]] = {}
-    """The schema of the options, beside that of the meters."""
+    """The schema of the options, in addition to that of the meters."""
 
     @classmethod
     @override
     async def async_validate_config(
         cls, hass: HomeAssistant, config: ConfigType
     ) -> ConfigType:
-        """Return the config if its options are right and there is a meter in it."""
+        """Return the config if its options are valid and it targets a meter."""
         meters = vol.Optional(ATTR_CONFIG_ENTRY_ID)
         schema = vol.Schema(
             {
@@ -88,7 +88,7 @@ class MeterTrigger(Trigger):
         return valid
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
-        """Take target and options."""
+        """Initialize the trigger with its target and options."""
         super().__init__(hass, config)
         self._target = config.target or {}
         self._options = config.options or {}
@@ -126,13 +126,13 @@ class _Fire:
         entry: NesMepConfigEntry,
         run_action: TriggerActionRunner,
     ) -> None:
-        """Take the meter and what to run."""
+        """Initialize with the meter and the action to run."""
         self._hass = hass
         self._entry = entry
         self._run_action = run_action
 
     def __call__(self, what: str, **variables: Any) -> None:
-        """Run the action; what happened is said about the meter."""
+        """Run the action; the description says what happened to which meter."""
         identifier = (DOMAIN, str(self._entry.unique_id))
         device = next(
             (
@@ -184,7 +184,7 @@ class LinkFailedTrigger(MeterTrigger):
 
 
 class LinkRecoveredTrigger(MeterTrigger):
-    """The link of a meter is well again."""
+    """The link of a meter recovered."""
 
     @override
     def _watch(self, entry: NesMepConfigEntry, fire: _Fire) -> CALLBACK_TYPE:
@@ -197,7 +197,7 @@ class LinkRecoveredTrigger(MeterTrigger):
 
 
 class ClockDriftedTrigger(MeterTrigger):
-    """The clock of a meter is further off than a threshold, and was not before."""
+    """The clock of a meter is off by more than a threshold, and was not before."""
 
     OPTIONS: ClassVar[Mapping[Any, Any]] = {
         vol.Optional(CONF_THRESHOLD, default=DEFAULT_THRESHOLD): vol.All(
@@ -228,7 +228,7 @@ class ClockDriftedTrigger(MeterTrigger):
 
 
 class TariffChangedTrigger(MeterTrigger):
-    """Another tariff of a meter is active."""
+    """The active tariff of a meter changed."""
 
     OPTIONS: ClassVar[Mapping[Any, Any]] = {
         vol.Optional(CONF_FROM): _TARIFFS,
@@ -273,7 +273,7 @@ def _chosen(event: LinkEvent, *names: str) -> dict[str, Any]:
 def _targeted(
     hass: HomeAssistant, target: ConfigType, options: ConfigType
 ) -> list[NesMepConfigEntry]:
-    """Return the config entries of the meters that a trigger is for."""
+    """Return the config entries of the targeted meters."""
     found = async_extract_referenced_entity_ids(hass, TargetSelection(target))
     entity_ids = found.referenced | found.indirectly_referenced
     entities, devices = er.async_get(hass), dr.async_get(hass)
@@ -296,7 +296,7 @@ def _targeted(
 def _watch_link(
     hass: HomeAssistant, entry: NesMepConfigEntry, tell: Callable[[LinkEvent], None]
 ) -> CALLBACK_TYPE:
-    """Call tell with what happens to the link, and keep the meter polled."""
+    """Call tell with each event of the link, and keep the meter polled."""
     unsubscribe = async_get_monitor(hass, entry).outages.async_subscribe(tell)
     leave = _follow(entry, None, lambda coordinator: None)
 
@@ -312,9 +312,9 @@ def _watch_link(
 def _watch_value(
     entry: NesMepConfigEntry, key: str, look: Callable[[Value], None]
 ) -> CALLBACK_TYPE:
-    """Call look with a value after each update, and keep it read.
+    """Call look with a value after each update, and keep that value being read.
 
-    It is not called while the value is not known.
+    It is not called while the value is unknown.
     """
 
     @callback
@@ -331,10 +331,10 @@ def _follow(
     context: str | None,
     take: Callable[[MeterCoordinator], None],
 ) -> CALLBACK_TYPE:
-    """Call take with the coordinator of a meter now and when it has news.
+    """Call take with the coordinator of a meter, now and after each update.
 
-    A reload brings another coordinator, which is then followed in place of the last.
-    The context says what to read.
+    After a reload, the new coordinator is followed instead. The context says what to
+    read.
     """
     followed: MeterCoordinator | None = None
     leave: CALLBACK_TYPE | None = None
