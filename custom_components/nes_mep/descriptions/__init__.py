@@ -1,4 +1,4 @@
-"""What the entities are: tables, one module a subject."""
+"""Descriptions of the entities: tables, one subject per module."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -35,7 +35,7 @@ __all__ = [
 REGISTER_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
     description.key: description for description in (*ENERGY_SENSORS, *POWER_SENSORS)
 }
-"""Sensors of registers by key; demands come on top of them."""
+"""Sensors of registers by key, without demands, which describe_demand describes."""
 
 DEFAULT_REGISTERS: Final = frozenset(
     description.key
@@ -48,7 +48,7 @@ SLOW_TABLE_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
     description.key: description
     for description in (*CLOCK_SENSORS, *OUTAGE_SENSORS, *POWER_QUALITY_SENSORS)
 }
-"""Sensors of what is read at a slower pace, by key."""
+"""Sensors of slow tables, by key."""
 
 
 def describe_register(key: str) -> MeterSensorDescription | None:
@@ -57,5 +57,5 @@ def describe_register(key: str) -> MeterSensorDescription | None:
 
 
 def describe_sensor(key: str) -> MeterSensorDescription | None:
-    """Describe the sensor of what a meter reports, None if that is no sensor's key."""
+    """Describe the sensor of a key that a meter reports, None if it has none."""
     return SLOW_TABLE_SENSORS.get(key) or describe_register(key)

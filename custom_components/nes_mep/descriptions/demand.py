@@ -40,7 +40,7 @@ DEMAND_RESETS = MeterSensorDescription(
 
 
 def describe_demand(key: str) -> MeterSensorDescription | None:
-    """Describe the sensor of a demand register, None if the key is not one's."""
+    """Describe the sensor of a demand register, None if the key is not that of one."""
     if key == DEMAND_RESETS.key:
         return DEMAND_RESETS
     if match := _DEMAND.fullmatch(key):
@@ -61,7 +61,7 @@ def _describe_demand(match: re.Match[str]) -> MeterSensorDescription | None:
         entity_registry_enabled_default=False,
     )
     if "cumulative" in match["name"]:
-        # A sum of maxima is no measurement, and as a total it would need a class.
+        # A sum of maxima is not a measurement, and these device classes allow no total.
         description = replace(description, state_class=None)
     if match["time"]:
         description = replace(

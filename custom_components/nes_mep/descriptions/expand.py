@@ -1,4 +1,4 @@
-"""From one description to those of all phases, quadrants and tariffs."""
+"""Variants of a description for all phases, quadrants and tariffs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,10 +12,10 @@ TARIFFS = (1, 2, 3, 4, 5, 6, 7, 8)
 
 @dataclass(frozen=True, kw_only=True)
 class MeterSensorDescription(SensorEntityDescription):
-    """A sensor of the meter, off at first unless it says otherwise.
+    """A sensor of the meter, disabled by default unless it says otherwise.
 
-    symbol is the quantity as engineers write it, for names in which there is no room
-    for more. It makes part of entity ids, so letters have to tell symbols apart.
+    symbol is the quantity in engineering notation, for names with no room for more. It
+    becomes part of entity ids, so symbols must differ in their letters.
     """
 
     entity_registry_enabled_default: bool = False
@@ -25,12 +25,12 @@ class MeterSensorDescription(SensorEntityDescription):
 def named(
     template: MeterSensorDescription, key: str, symbol: str = ""
 ) -> MeterSensorDescription:
-    """Return a description like the template, with a key that is also its name's."""
+    """Return a copy of the template with a key that is also the translation key."""
     return replace(template, key=key, translation_key=key, symbol=symbol)
 
 
 def enabled(description: MeterSensorDescription) -> MeterSensorDescription:
-    """Return the description of a sensor that is on at first."""
+    """Return a copy of the description that is enabled by default."""
     return replace(description, entity_registry_enabled_default=True)
 
 
@@ -39,7 +39,7 @@ def per_phase(
 ) -> Iterator[MeterSensorDescription]:
     """Describe the same for each phase: key_l1, key_l2, key_l3.
 
-    suffix tells the name apart from that of the sum of the phases, if there is one.
+    suffix distinguishes the name from that of the sum of the phases, if there is one.
     """
     for phase in PHASES:
         yield _variant(description, f"l{phase}", suffix, "phase", f"L{phase}")

@@ -1,4 +1,4 @@
-"""The sensor that tells how far an import of the load profile is."""
+"""The sensor of the progress of a history import."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Sensors of the link to the meter: what it costs and how often it had to be mended."""
+"""Sensors of the link to the meter: its traffic and how often it had to recover."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -49,4 +49,4 @@ LINK_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
     "bytes_sent": named(_BYTES, "link_bytes_sent"),
     "bytes_received": named(_BYTES, "link_bytes_received"),
 }
-"""By the names of the counters in the meter client."""
+"""Sensors by the name of the counter in the meter client."""

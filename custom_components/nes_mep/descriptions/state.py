@@ -72,7 +72,7 @@ _COUNT = MeterSensorDescription(
     state_class=SensorStateClass.TOTAL_INCREASING,
     suggested_display_precision=0,
 )
-# Of an event of the past: nothing to make statistics of.
+# A value of a past event, of which statistics make no sense.
 _EXTREME_VOLTAGE = MeterSensorDescription(
     key="voltage",
     entity_category=EntityCategory.DIAGNOSTIC,
@@ -137,7 +137,7 @@ def _alarm(
     *,
     is_enabled: bool = False,
 ) -> BinarySensorEntityDescription:
-    """Describe an alarm; one that an owner can act on is on at first."""
+    """Describe an alarm; one that an owner can act on is enabled by default."""
     return BinarySensorEntityDescription(
         key=f"alarm_{name}",
         translation_key=f"alarm_{name}",
@@ -169,8 +169,8 @@ BINARY_SENSORS: Final[Mapping[str, BinarySensorEntityDescription]] = {
         _alarm("power_quality", BinarySensorDeviceClass.PROBLEM),
         _alarm("unbalanced_voltage", BinarySensorDeviceClass.PROBLEM),
         _alarm("unused_phase_current", BinarySensorDeviceClass.PROBLEM),
-        # Exporting homes have it on all day, and it is right so.
+        # Homes that export have it on all day, which is not a problem.
         _alarm("reverse_energy", None),
     )
 }
-"""What a meter tells by yes and no, by key."""
+"""Binary sensors of what a meter reports, by key."""

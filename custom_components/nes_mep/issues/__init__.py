@@ -1,6 +1,6 @@
 """The repair issues of a meter: one table.
 
-That a meter refuses its key is told by Home Assistant itself, which asks for it again.
+A refused key is not among them: Home Assistant itself asks for it again.
 """
 
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ TLS_REQUIRED: Final = "tls_required"
 
 @dataclass(frozen=True, slots=True)
 class IssueDescription:
-    """How an issue is shown; what it says is in the translations.
+    """How an issue is shown; its texts are in the translations.
 
-    None is kept by the registry over a restart: those that would be missed are raised
-    again from what is remembered of the meter, and no text with its number gets into
+    The registry keeps none over a restart: those that must survive are raised again
+    from the facts stored about the meter, and no text with its number gets into
     diagnostics.
     """
 
@@ -50,7 +50,7 @@ def issue_id(entry: ConfigEntry, issue: str) -> str:
 def async_raise_issue(
     hass: HomeAssistant, entry: ConfigEntry, issue: str, **placeholders: str
 ) -> None:
-    """Tell the user what is wrong with the meter of an entry, and what to do."""
+    """Raise an issue about the meter of an entry."""
     description = _ISSUES[issue]
     ir.async_create_issue(
         hass,
@@ -66,12 +66,12 @@ def async_raise_issue(
 
 @callback
 def async_clear_issue(hass: HomeAssistant, entry: ConfigEntry, issue: str) -> None:
-    """Take an issue of an entry back, if it was raised."""
+    """Clear an issue of an entry, if it was raised."""
     ir.async_delete_issue(hass, DOMAIN, issue_id(entry, issue))
 
 
 @callback
 def async_clear_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Take back all that was raised about an entry."""
+    """Clear all issues of an entry."""
     for issue in _ISSUES:
         async_clear_issue(hass, entry, issue)

@@ -12,11 +12,11 @@ from . import CLOCK_WRONG, async_clear_issue, async_raise_issue
 
 _WRONG: Final = 60.0
 _RIGHT: Final = 45.0
-"""Seconds of drift. What lies between changes nothing, so that a drift at the limit
-does not come and go."""
+"""Seconds of drift. Between the two nothing changes, so that the issue does not come
+and go at the limit."""
 _CERTAIN_AFTER: Final = 600.0
-"""Seconds that a clock must have been wrong: after a start, Home Assistant's own may be
-set only by and by."""
+"""Seconds that a clock must have been wrong: after a start, Home Assistant's own clock
+may not be set yet."""
 
 
 class ClockIssue:
@@ -25,7 +25,7 @@ class ClockIssue:
     def __init__(
         self, hass: HomeAssistant, entry: ConfigEntry, clock: HostClock
     ) -> None:
-        """Start with a meter's clock of which nothing is known."""
+        """Start with no drift known."""
         self._clock = clock
         self._hass = hass
         self._entry = entry
@@ -33,7 +33,7 @@ class ClockIssue:
 
     @property
     def contexts(self) -> frozenset[str]:
-        """What is to be read although no entity shows it: a clock in doubt."""
+        """What must be read even if no entity shows it: a clock that may be wrong."""
         return (
             frozenset() if self._wrong_since is None else frozenset({CLOCK_DRIFT.key})
         )

@@ -1,4 +1,4 @@
-"""The issue of a meter that was changed so that it has other registers than before."""
+"""The issue of a meter that has other registers than before."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ _NAMES_SHOWN: Final = 10
 
 
 class LayoutIssue:
-    """Raises the issue when the meter has other registers than before."""
+    """Raises the issue when a meter has other registers than the user knows of."""
 
     def __init__(
         self, hass: HomeAssistant, entry: ConfigEntry, storage: MeterStorage
@@ -26,12 +26,12 @@ class LayoutIssue:
         self._storage = storage
 
     async def async_read(self, layout: StoredLayout) -> None:
-        """Compare what the meter has with what it had."""
+        """Compare what the meter has with what is stored."""
         facts = self._storage.facts
         before = facts.get("layout", layout)
         confirmed = facts.get("confirmed", layout)
         if before == confirmed and _is_same_meter(before, layout):
-            # If it has other registers, this integration learned of them.
+            # If the registers differ, it is this integration that has changed.
             confirmed = layout
         came = _missing(confirmed, layout)
         went = _missing(layout, confirmed)
@@ -63,7 +63,7 @@ class LayoutIssue:
             self._storage.async_change({**facts, "confirmed": facts["layout"]})
 
     async def _async_names(self, keys: list[str]) -> str:
-        """Return what the entities of registers are called, the first ones of many."""
+        """Return the names of the entities of registers, the first ones of many."""
         texts = await async_get_translations(
             self._hass, self._hass.config.language, "entity", {DOMAIN}
         )

@@ -1,4 +1,4 @@
-"""The issues of a meter that takes another mode of security than its entry's."""
+"""The issues of a meter that accepts another security mode than that of its entry."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -22,19 +22,20 @@ from ..osgp import (
 from . import TLS_REFUSED, TLS_REQUIRED, async_clear_issue, async_raise_issue
 
 type TlsProbe = Callable[[bytes], Awaitable[KeyKind | None]]
-"""Returns as which of its keys a meter takes a key in TLS, None for no TLS."""
+"""Returns as which kind of key a meter accepts a key in TLS, None for no TLS."""
 
 _PATIENCE: Final = 300.0
-"""Seconds that the old mode must have failed before TLS is tried: what is disturbed for
-a moment needs no explanation."""
+"""Seconds that the old mode must have failed before TLS is tried: a short disturbance
+needs no explanation."""
 _PROBE_PERIOD: Final = 3600.0
 
-# A session that worked may break now and then, unless the meter begins none.
+# Sessions break now and then; the issue is raised after so many in a row, or when the
+# meter does not begin one.
 _BROKEN_SESSIONS = 3
 
 
 class SecurityIssues:
-    """Raises issues when the meter takes another mode of security than its entry's.
+    """Raises issues when the meter accepts another security mode than its entry's.
 
     The mode is never changed here: that is up to the user.
     """
@@ -60,7 +61,7 @@ class SecurityIssues:
 
     @property
     def requires_tls(self) -> bool:
-        """Whether the meter takes TLS and no longer the old mode of its entry."""
+        """Whether the meter accepts TLS and no longer the old mode of its entry."""
         return not self._is_tls and self._storage.facts.get("requires_tls", False)
 
     @callback
@@ -82,8 +83,8 @@ class SecurityIssues:
     ) -> None:
         """Record a failed read.
 
-        How a meter answers the old mode once it requires TLS is not documented: it may
-        refuse, say what cannot be verified, or be silent.
+        How a meter that requires TLS answers the old mode is not documented: it may
+        refuse, send what cannot be verified, or stay silent.
         """
         if isinstance(err, PortError):
             return
@@ -110,7 +111,7 @@ class SecurityIssues:
             async_raise_issue(self._hass, self._entry, TLS_REFUSED)
 
     async def async_probe(self, probe: TlsProbe) -> bool:
-        """Return whether the meter takes the key in TLS, where its entry does not."""
+        """Return whether an entry without TLS could be read over TLS with its key."""
         if self._is_tls:
             return False
         if self.requires_tls:

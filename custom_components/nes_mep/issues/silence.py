@@ -15,7 +15,7 @@ _SILENCE: Final = timedelta(days=1)
 
 
 class SilenceIssue:
-    """Raises the issue when the silence has lasted a day, over restarts."""
+    """Raises the issue when the silence has lasted a day, across restarts."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class SilenceIssue:
             return
         facts, now = self._storage.facts, self._clock.now()
         since = dt_util.parse_datetime(facts.get("silent_since", "")) or now
-        # A machine without a clock of its own starts in the past.
+        # A machine without a battery-backed clock starts in the past.
         since = min(since, now)
         self._storage.async_change({**facts, "silent_since": since.isoformat()})
         if now - since >= _SILENCE:
