@@ -295,7 +295,7 @@ async def test_subscriber_that_fails(
     meter.add_fault(Fault(kind="silence"))
     await poll(hass)
     assert told == ["no_reply"]
-    assert "Unexpected error when a link event was told" in caplog.text
+    assert "Unexpected error in a subscriber of link events" in caplog.text
 
 
 @pytest.mark.parametrize("way", ["unload", "stop"])

@@ -255,7 +255,7 @@ async def test_refused(
     await set_up(house.hass, make_entry(meter, url))
     await house.pass_time(timedelta(minutes=40))
     (problem,) = (text for level, text in own_log(caplog) if level == "WARNING")
-    assert "the past cannot be imported" in problem
+    assert "the history cannot be imported" in problem
     assert sum(request.table == 64 for request in meter.requests) == 1
 
 
@@ -280,7 +280,7 @@ async def test_link_fails_at_first(
         await house.pass_time(timedelta(minutes=10))
     entity_id = entity_ids(house.hass, entry)["energy_import"]
     assert not await house.by_hour(entity_id)
-    assert any("the past was not imported" in text for _, text in own_log(caplog))
+    assert any("the history was not imported" in text for _, text in own_log(caplog))
 
     await house.pass_time(timedelta(minutes=60))
     assert min(await expect_truth(house, meter, entity_id, 0)) < NOON - 24 * HOUR
@@ -311,5 +311,5 @@ async def test_quiet(
     await house.pass_time(timedelta(minutes=65))
     lines = own_log(caplog)
     assert [level for level, _ in lines] == ["INFO", "INFO"]
-    assert "the load profile is read from its begin to" in lines[0][1]
-    assert "hours of the past were imported" in lines[1][1]
+    assert "reading the load profile from its beginning to" in lines[0][1]
+    assert "hours of history were imported" in lines[1][1]

@@ -1,4 +1,4 @@
-"""One import of the load profile: what it lacks, reads and writes."""
+"""One import of the load profile into the statistics."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -29,12 +29,12 @@ from .rows import Counting, Filling, Gap, fill, find_gaps, hour_readings
 _LOGGER = logging.getLogger(__name__)
 
 _SEPARATE: Final = timedelta(days=1)
-"""Gaps that are further apart are downloaded one by one."""
+"""Gaps that are further apart are downloaded separately."""
 
 _RETRY_PAUSE: Final = 15.0
 _RETRIES: Final = 8
-"""A download goes on where it stopped, so many times after seconds without progress.
-The polls mend the link meanwhile."""
+"""A download that failed continues where it stopped, after so many seconds, and gives
+up after so many failures without progress. Meanwhile the polls recover the link."""
 
 _STATE_CLASSES: Final = {SensorStateClass.TOTAL, SensorStateClass.TOTAL_INCREASING}
 
@@ -43,19 +43,19 @@ type Plan = Mapping[str, tuple[Gap, ...]]
 
 
 class HistoryError(Exception):
-    """There is nothing that could be filled, or nothing to fill it with."""
+    """Nothing can be imported: statistics or readings for them are missing."""
 
     translation_key: str
 
 
 class NoRecorderError(HistoryError):
-    """Home Assistant keeps no statistics: the recorder is not there."""
+    """Home Assistant keeps no statistics: the recorder is not set up."""
 
     translation_key = "no_recorder"
 
 
 class NothingRecordedError(HistoryError):
-    """Home Assistant has no row of any of the entities so far."""
+    """Home Assistant has no statistics of any of the entities yet."""
 
     translation_key = "nothing_recorded"
 
@@ -130,10 +130,10 @@ class HistoryImporter:
         entity_ids: Callable[[], Mapping[str, str]],
         on_progress: Callable[[], None],
     ) -> None:
-        """Prepare; entity_ids returns the enabled entities by key.
+        """Initialize; entity_ids returns the enabled entities by key.
 
-        on_progress is called when progress, the percentage of the newest import that
-        is done, has changed; it is None before the first one, and after one that failed.
+        on_progress is called when progress has changed. That is the percentage of the
+        newest import that is done, None before the first one and after one that failed.
         """
         self.progress: int | None = None
         self._hass = hass
@@ -145,7 +145,7 @@ class HistoryImporter:
 
     @property
     def statistics(self) -> dict[str, Statistic]:
-        """Return the statistics of registers that count, by key."""
+        """The statistics of cumulative registers, by key."""
         found: dict[str, Statistic] = {}
         for key, entity_id in self._entity_ids().items():
             description = describe_register(key)
@@ -170,7 +170,7 @@ class HistoryImporter:
     async def _async_read(
         self, statistics: Mapping[str, Statistic], since: Mapping[str, datetime]
     ) -> dict[str, Recorded]:
-        """Return what was recorded, by key, from a moment on or ever."""
+        """Return what was recorded, by key: since a time, or all of it."""
         recorded: dict[str, Recorded] = {}
         for moment in {since.get(key) for key in statistics}:
             some = {
@@ -193,7 +193,7 @@ class HistoryImporter:
         since: Mapping[str, datetime],
         end: datetime,
     ) -> HistoryImport:
-        """Download what the gaps lack and write it."""
+        """Download the intervals that fill the gaps, and write the rows."""
         result = HistoryImport()
         self._show(0)
         try:
@@ -259,9 +259,9 @@ class HistoryImporter:
                 start, end, data_set=data_set_number, period=REQUEST_PERIOD
             )
             _LOGGER.info(
-                "%s: the load profile is read from %s to %s",
+                "%s: reading the load profile from %s to %s",
                 self._title,
-                "its begin" if start is None else start.isoformat(),
+                "its beginning" if start is None else start.isoformat(),
                 end.isoformat(),
             )
 
@@ -282,7 +282,7 @@ class HistoryImporter:
     async def _async_all(
         self, download: LoadProfileDownload, show: Callable[[float], None]
     ) -> list[LoadProfileInterval]:
-        """Return all intervals of a download, which goes on after the link has failed.
+        """Return all intervals of a download; continue it after failures of the link.
 
         Raises MeterError when the meter refuses a part, or the link stays down.
         """
@@ -300,13 +300,13 @@ class HistoryImporter:
                 failures += 1
                 if failures > _RETRIES:
                     raise
-                _LOGGER.debug("The download of the load profile waits: %s", err)
+                _LOGGER.debug("The download of the load profile is paused: %s", err)
                 await self._clock.sleep(_RETRY_PAUSE)
             else:
                 return intervals
 
     def _show(self, progress: int | None) -> None:
-        """Tell how far an import is, in percent; None if it has failed."""
+        """Update the progress of the import, in percent; None if it has failed."""
         if progress != self.progress:
             self.progress = progress
             self._on_progress()
@@ -324,7 +324,7 @@ def _counting(key: str, energy_limit: float | None) -> Counting:
 
 
 def _spans(gaps: Iterable[Gap]) -> list[tuple[datetime | None, datetime]]:
-    """Return the spans of the load profile that fill gaps, those close by as one."""
+    """Return the spans of the load profile that fill gaps; nearby ones are joined."""
     begin = datetime.min.replace(tzinfo=UTC)
     spans: list[tuple[datetime, datetime]] = []
     for start, end in sorted((gap.start or begin, gap.end) for gap in gaps):

@@ -1,4 +1,4 @@
-"""The long-term statistics of entities: reading and mending what the recorder has."""
+"""The long-term statistics of entities: reading and completing them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _ALL: Final = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """The long-term statistics of an entity, and the unit that its values shall have."""
+    """The long-term statistics of an entity, and the unit wanted for its values."""
 
     entity_id: str
     unit: str | None
@@ -41,12 +41,12 @@ class Statistic:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the recorder has of an entity, in the unit of its Statistic."""
+    """What the recorder has for an entity, in the unit of its Statistic."""
 
     series: Series
     metadata: StatisticMetaData
     per_unit: float
-    """Of the stored unit, so many make one of the Statistic's unit."""
+    """How many of the stored unit make one of the Statistic's unit."""
 
 
 def is_recording(hass: HomeAssistant) -> bool:
@@ -62,10 +62,10 @@ def sum_retention(hass: HomeAssistant) -> timedelta:
 async def async_read(
     hass: HomeAssistant, statistics: Iterable[Statistic], since: datetime | None
 ) -> dict[str, Recorded]:
-    """Return what was recorded of entities, by entity id.
+    """Return what was recorded for entities, by entity id.
 
-    Not of those that have no rows, or whose unit cannot be converted. At least what
-    was recorded after a moment is there, and the row before it.
+    Entities without rows, or whose unit cannot be converted, are left out. The result
+    has at least what was recorded after since, and the row before it.
     """
     return await get_instance(hass).async_add_executor_job(
         _read, hass, tuple(statistics), since
@@ -94,7 +94,7 @@ def _read(
 
 
 def _per_unit(metadata: StatisticMetaData, unit: str | None) -> float | None:
-    """Return how many of the stored unit make one unit, None if that makes no sense."""
+    """Return how many of the stored unit make one unit, None if they do not convert."""
     stored = metadata["unit_of_measurement"]
     if unit is None or stored == unit:
         return 1.0
@@ -110,7 +110,7 @@ def _series(
     metadata: StatisticMetaData,
     since: datetime,
 ) -> Series:
-    """Return the rows of an entity since a moment, and how complete they are."""
+    """Return the rows of an entity since a time, and how complete they are."""
     rows: dict[str, dict[datetime, Point]] = {}
     units = None
     if metadata["unit_class"] and statistic.unit:
@@ -136,9 +136,9 @@ def _series(
 def _as_series(
     hours: Mapping[datetime, Point], moments: Mapping[datetime, Point]
 ) -> Series:
-    """Return what rows of hours and of 5 minutes, both in order, tell together.
+    """Combine hourly and 5-minute rows, both in order, into a series.
 
-    An hour that has rows of 5 minutes and none of its own was not made when it was due.
+    An hour that has 5-minute rows and none of its own was not compiled when due.
     """
     newest = hour_of(max(moments)) if moments else None
     first: dict[datetime, Point] = {}
@@ -165,10 +165,10 @@ def _as_series(
 async def async_write(
     hass: HomeAssistant, statistic: Statistic, recorded: Recorded, filling: Filling
 ) -> None:
-    """Write what fills the gaps of an entity, in the unit that is stored.
+    """Write what fills the gaps of an entity, in the stored unit.
 
-    The sums of what was recorded later are adjusted first; the recorder does all that
-    in this order.
+    The sums of later rows are adjusted first; the recorder processes all of it in this
+    order.
     """
     instance = get_instance(hass)
     stored_unit = recorded.metadata["unit_of_measurement"]

@@ -19,29 +19,29 @@ from ..osgp import LoadProfileInterval
 HOUR: Final = timedelta(hours=1)
 
 _TOLERANCE: Final = 1e-3
-"""Sums and readings that differ by no more are the same, in shown units."""
+"""Sums and readings that differ by no more are equal, in shown units."""
 _SAME: Final = 1e-6
 """Rows that differ by no more need not be written again."""
 
 
 class Skip(StrEnum):
-    """Why an hour that the statistics lack is not written."""
+    """Why a missing hour is not written."""
 
     NO_READING = "no_reading"
     """The load profile has no usable reading at its end."""
     CONTRADICTS = "contradicts"
     """The reading does not lie between those that Home Assistant has recorded."""
     BEFORE_RESET = "before_reset"
-    """The register was set back after it."""
+    """The register was reset after it."""
     SUMS_DO_NOT_FIT = "sums_do_not_fit"
     """The sums around the gap do not fit the readings: somebody has changed them."""
     NOT_BACK_YET = "not_back_yet"
-    """Home Assistant has recorded nothing after the gap so far."""
+    """Home Assistant has recorded nothing after the gap yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What was recorded at some moment: the reading, and the sum up to it."""
+    """What was recorded at a time: the reading, and the sum up to it."""
 
     state: float
     sum: float
@@ -61,7 +61,7 @@ class RecordedHour:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What the recorder has of one entity.
+    """What the recorder has for one entity.
 
     hours are in order. current is the newest hour, if it has no row yet, with its first
     point.
@@ -121,15 +121,15 @@ class Filling:
 
 
 def hour_of(time: datetime) -> datetime:
-    """Return the start of the hour that a moment belongs to, in UTC."""
+    """Return the start of the hour that a time belongs to, in UTC."""
     return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def find_gaps(series: Series, start: datetime | None, end: datetime) -> tuple[Gap, ...]:
     """Return the gaps of a series from the hour start (None: any) up to the hour end.
 
-    There are none where nothing was recorded at all: without a row of Home Assistant's
-    own, whatever is written now would be torn off by its first one.
+    There are none if nothing was recorded at all: imported rows would not connect to
+    the first row that Home Assistant writes itself.
     """
     points = list(series.points)
     if not points:
@@ -176,7 +176,7 @@ def hour_readings(
     """Return readings of a register at the ends of hours, by the start of the hour.
 
     That is the last reading in an hour, if no further interval could have ended in it:
-    where the interval that ends with the hour is missing, so is the hour.
+    if the interval that ends with the hour is missing, so is the hour.
     """
     newest: dict[datetime, tuple[datetime, float]] = {}
     for interval in intervals:
@@ -200,8 +200,8 @@ class Counting:
     def step(self, before: float, after: float) -> float:
         """Return what was counted between two readings.
 
-        A reading that is lower goes on after the last digit if that is the shorter way,
-        else the register was set back and has counted from 0, as Home Assistant takes it.
+        A lower reading means a roll-over if that is the shorter way; otherwise the
+        register was reset and has counted from 0, as Home Assistant assumes.
         """
         if self.signed or after >= before - _TOLERANCE:
             return after - before
@@ -210,7 +210,7 @@ class Counting:
         return after
 
     def is_reset(self, before: float, after: float) -> bool:
-        """Return whether the register was set back between two readings."""
+        """Return whether the register was reset between two readings."""
         return self.step(before, after) == after != after - before
 
     def is_plain(self, before: float, after: float) -> bool:
@@ -218,7 +218,7 @@ class Counting:
         return self.step(before, after) == after - before
 
     def is_between(self, before: float, reading: float, after: float) -> bool:
-        """Return whether a reading lies on the way from one to another."""
+        """Return whether a reading lies between two others, as the register counts."""
         way = self.step(before, reading) + self.step(reading, after)
         return isclose(way, self.step(before, after), abs_tol=_TOLERANCE)
 
@@ -234,8 +234,8 @@ def fill(
     """Return what to write so that gaps are filled with readings of the load profile.
 
     memory is how long Home Assistant remembers sums between two rows: after a longer
-    gap it has begun at 0 again, which is mended. Rows that are there as they should be
-    are left out.
+    gap it has started at 0 again, which is corrected. Rows that are already right are
+    left out.
     """
     adjustments: list[Adjustment] = []
     rows: list[Row] = []
@@ -278,9 +278,10 @@ def _plausible(
     counting: Counting,
     skipped: Counter[Skip],
 ) -> dict[datetime, float]:
-    """Return the readings that fit to what was recorded around a gap.
+    """Return the readings that agree with what was recorded around a gap.
 
-    From the newest one backwards; each lies between the left point and the next one.
+    They are checked from the newest one backwards: each must lie between the left point
+    and the next reading.
     """
     kept: dict[datetime, float] = {}
     after = right.state
@@ -305,7 +306,7 @@ def _sums(
 ) -> tuple[float, list[Row]]:
     """Return the sum that the right point should have, and the rows of a gap.
 
-    Where nothing was recorded before, the sums begin at 0 with the oldest reading.
+    If nothing was recorded before, the sums begin at 0 with the oldest reading.
     """
     rows: list[Row] = []
     if gap.left is None:
@@ -320,10 +321,10 @@ def _sums(
 
 
 def _may_adjust(gap: Gap, right: Point, counting: Counting, memory: timedelta) -> bool:
-    """Return whether there is a reason why the sums after a gap do not fit.
+    """Return whether there is a known reason why the sums after a gap do not fit.
 
     Nothing was recorded before; the register has started again at 0 within it; or Home
-    Assistant had forgotten the sum. Without one of these somebody has corrected them.
+    Assistant had forgotten the sum. Otherwise somebody has corrected the sums.
     """
     if gap.left is None or not counting.is_plain(gap.left.state, right.state):
         return True
@@ -334,7 +335,7 @@ def _may_adjust(gap: Gap, right: Point, counting: Counting, memory: timedelta) -
 
 
 def _is_there(series: Series, row: Row) -> bool:
-    """Return whether a row was recorded just so."""
+    """Return whether a row is recorded with the same values."""
     recorded = series.hours.get(row.hour)
     return (
         recorded is not None

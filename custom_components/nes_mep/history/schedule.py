@@ -26,8 +26,9 @@ from .rows import hour_of
 _LOGGER = logging.getLogger(__name__)
 
 _COMPILED_AFTER: Final = timedelta(minutes=10)
-"""An hour is written no sooner after its end. The recorder makes the row of an hour
-some seconds after it, and fails for the whole house if there is one already."""
+"""How long after its end an hour is written at the earliest. The recorder compiles the
+row of an hour some seconds after it, and fails for all entities if one is there
+already."""
 
 _LOOK_DELAY: Final = 5.0
 """Seconds until what the recorder has just announced can be read."""
@@ -35,20 +36,20 @@ _LOOK_FOR: Final = timedelta(hours=1)
 """How long to wait for the first row of entities that have none."""
 
 type Marks = dict[str, str]
-"""Up to which moment (ISO 8601) entities were looked through, by key."""
+"""Up to which time (ISO 8601) the statistics of entities were checked, by key."""
 
 
 def history_store(hass: HomeAssistant, entry_id: str) -> Store[Marks]:
-    """Return where it is kept what was looked through for an entry."""
+    """Return the store of the marks of an entry."""
     return Store(hass, 1, f"{DOMAIN}.{entry_id}.history")
 
 
 class History:
     """Imports the history of one meter's entities.
 
-    By itself it looks, once the first statistics were made, for the past before them,
-    and after each interruption for the hours that are missing; once a span was looked
-    through, it is left alone.
+    It imports automatically what precedes the first statistics, once these were
+    compiled, and the missing hours after each interruption. A span that was checked is
+    not checked again.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class History:
         importer: HistoryImporter,
         clock: HostClock,
     ) -> None:
-        """Prepare; nothing is imported before it is started or asked to."""
+        """Initialize; nothing is imported before async_start or async_import."""
         self._hass = hass
         self._entry = entry
         self._title = entry.title
@@ -82,10 +83,10 @@ class History:
         async_add_listener: Callable[[CALLBACK_TYPE], CALLBACK_TYPE],
         is_read_whole: Callable[[], bool],
     ) -> None:
-        """Import by itself, in the background, until the entry is unloaded.
+        """Import automatically, in the background, until the entry is unloaded.
 
         async_add_listener calls its argument after each poll, and is_read_whole says
-        whether the last one brought everything.
+        whether the last one was complete.
         """
         self._async_note_interruption()
         self._is_read_whole = is_read_whole()
@@ -112,9 +113,9 @@ class History:
 
     @callback
     def _async_on_statistics(self, _event: Event) -> None:
-        """Look for missing hours, if it is time to."""
+        """Look for missing hours, if that is due."""
         since = self._interrupted_at
-        # The hours before the one in which it ended must have been made.
+        # The hours before the one in which the interruption ended must be compiled.
         if (
             since is not None
             and self._is_read_whole
@@ -131,7 +132,7 @@ class History:
             self._task.cancel()
 
     async def async_look_through(self) -> None:
-        """Fill what is missing since the last look; log what came of it."""
+        """Import what is missing since the last check, and log the result."""
         if not is_recording(self._hass):
             self._interrupted_at = None
             return
@@ -141,11 +142,11 @@ class History:
             async with self._turn:
                 is_done = await self._async_look_through()
         except RefusalError as err:
-            _LOGGER.warning("%s: the past cannot be imported: %s", self._title, err)
+            _LOGGER.warning("%s: the history cannot be imported: %s", self._title, err)
             is_done = True
         except MeterError as err:
-            # It is tried again after the next statistics, when the meter answers.
-            _LOGGER.info("%s: the past was not imported: %s", self._title, err)
+            # The import is tried again after the next statistics, if the meter answers.
+            _LOGGER.info("%s: the history was not imported: %s", self._title, err)
             is_done = False
         if self._interrupted_at == since and (
             is_done or since is None or self._clock.now() - since > _LOOK_FOR
@@ -153,16 +154,16 @@ class History:
             self._interrupted_at = None
 
     async def _async_look_through(self) -> bool:
-        """Fill what is missing since the last look, and remember up to when.
+        """Import what is missing since the last check, and store the new marks.
 
-        Return whether that is all, and no statistics are still to come.
+        Return whether all entities were checked, and none still waits for statistics.
         """
         if self._marks is None:
             self._marks = await self._store.async_load() or {}
         end = self._last_hour_end
         since = {key: datetime.fromisoformat(mark) for key, mark in self._marks.items()}
         statistics = self._importer.statistics
-        # None for those that were never looked through.
+        # Entities that were never checked have no mark.
         plan = {
             key: gaps
             for key, gaps in (
@@ -174,10 +175,10 @@ class History:
             try:
                 done = await self._importer.async_import(statistics, plan, since, end)
             except NoLoadProfileError:
-                _LOGGER.debug("%s has no load profile of use", self._title)
+                _LOGGER.debug("%s has no usable load profile", self._title)
             else:
                 _LOGGER.info(
-                    "%s: %s hours of the past were imported from the load profile",
+                    "%s: %s hours of history were imported from the load profile",
                     self._title,
                     done.hours_written,
                 )
@@ -188,11 +189,11 @@ class History:
     async def async_import(
         self, start: datetime | None = None, end: datetime | None = None
     ) -> HistoryImport:
-        """Fill what is missing in a span, or ever, and return what was done.
+        """Import what is missing in a span, or at all, and return what was done.
 
-        Raises MeterError when the meter cannot be read, NoLoadProfileError when it has
-        nothing to tell, NothingRecordedError when there are no statistics yet, and
-        NoRecorderError when there will be none.
+        Raises MeterError if the meter cannot be read, NoLoadProfileError if it has no
+        readings of the entities, NothingRecordedError if there are no statistics yet,
+        and NoRecorderError if there will be none.
         """
         if not is_recording(self._hass):
             raise NoRecorderError
@@ -208,5 +209,5 @@ class History:
 
     @property
     def _last_hour_end(self) -> datetime:
-        """The end of the last hour whose statistics were made for certain."""
+        """The end of the last hour whose statistics are certain to be compiled."""
         return hour_of(self._clock.now() - _COMPILED_AFTER)

@@ -19,7 +19,7 @@ from ..osgp import (
 
 
 class FailureKind(StrEnum):
-    """How a link fails, in the words of its event entity."""
+    """The kinds of failure, as the event entity of the link names them."""
 
     AUTHENTICATION_FAILURE = "authentication_failure"
     INVALID_SEQUENCE = "invalid_sequence"
@@ -31,8 +31,8 @@ class FailureKind(StrEnum):
 class Failure:
     """What an error means.
 
-    text is the translation key of the error that Home Assistant shows, and form that
-    of the error in a dialogue. reason tells apart what has the same kind. can_recover
+    text is the translation key of the error that Home Assistant shows, and form that of
+    the error in a dialog. reason distinguishes failures of the same kind. can_recover
     says whether a new session may help.
     """
 
@@ -49,7 +49,7 @@ def _refusal(
     *,
     can_recover: bool = False,
 ) -> Failure:
-    """Describe a refusal: the meter understood the request and has its reasons."""
+    """Describe a refusal: the meter understood the request and declined it."""
     return Failure(text, "refused", kind, "request_refused", can_recover)
 
 
@@ -122,7 +122,7 @@ _BY_ERROR: tuple[tuple[type[MeterError], Failure], ...] = (
             reason="not_verified",
         ),
     ),
-    # Verified but not understood: asking again brings the same.
+    # Verified but not understood: asking again returns the same.
     (
         MeterError,
         Failure(
@@ -134,7 +134,7 @@ _BY_ERROR: tuple[tuple[type[MeterError], Failure], ...] = (
         ),
     ),
 )
-"""The first that fits counts."""
+"""The first match counts."""
 
 
 def failure_of(err: MeterError) -> Failure:

@@ -1,4 +1,4 @@
-"""How the link to a meter is protected: as entries keep it, and how it is found out."""
+"""Finding the meter behind a port, and the security of its link."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from ..const import CONF_KEY_KIND, CONF_SECURITY
 from ..osgp import HostClock, KeyKind, Meter, MeterIdentity, SecurityMode, negotiate
 
 _PLAIN_SCHEMES = frozenset({"rfc2217", "socket", "tcp"})
-"""Ports in the network whose bytes travel as they are."""
+"""Network ports whose bytes travel unencrypted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinkSecurity:
-    """The mode of security of a link, and which of the meter's keys it uses.
+    """The security mode of a link, and which of the meter's keys it uses.
 
-    Only TLS tells the kinds of keys apart; the other modes work with both.
+    Only TLS distinguishes the kinds of key; the other modes work with both.
     """
 
     mode: SecurityMode = SecurityMode.DIGEST
@@ -25,7 +25,7 @@ class LinkSecurity:
 
     @classmethod
     def of_entry(cls, data: Mapping[str, Any]) -> Self:
-        """Return what the data of an entry say; without a word, the old mode."""
+        """Return what the data of an entry say; digest mode if they say nothing."""
         return cls(
             mode=SecurityMode(data.get(CONF_SECURITY, SecurityMode.DIGEST)),
             key_kind=KeyKind[data.get(CONF_KEY_KIND, KeyKind.BASIC.name).upper()],
@@ -33,7 +33,7 @@ class LinkSecurity:
 
     @property
     def entry_data(self) -> dict[str, str]:
-        """What an entry keeps of it."""
+        """What an entry stores of it."""
         return {
             CONF_SECURITY: self.mode.value,
             CONF_KEY_KIND: self.key_kind.name.lower(),
@@ -51,9 +51,9 @@ class FoundMeter:
 async def find_meter(
     port: str, key: bytes, mode: SecurityMode | None, *, clock: HostClock
 ) -> FoundMeter:
-    """Return the meter behind a port, in a mode or, for None, in the best it takes.
+    """Return the meter behind a port, in a mode or, for None, the best that it accepts.
 
-    TLS finds out which of the meter's keys this is. Raises MeterError.
+    TLS also finds out which of the meter's keys this is. Raises MeterError.
     """
     opened = await negotiate(
         lambda mode, kind: Meter.open(
@@ -69,7 +69,7 @@ async def find_meter(
 
 
 def is_exposed(port: str, security: LinkSecurity) -> bool:
-    """Return whether others in the network can see or change what the meter says."""
+    """Return whether others on the network can see or change the readings."""
     if security.mode is SecurityMode.TLS:
         return False
     address = urlsplit(port)

@@ -1,4 +1,4 @@
-"""The clock that all meters of this Home Assistant go by."""
+"""The clock for all meters of this Home Assistant."""
 
 from typing import Final
 
@@ -12,5 +12,5 @@ CLOCK: Final[HassKey[HostClock]] = HassKey(f"{DOMAIN}_clock")
 
 
 def host_clock(hass: HomeAssistant) -> HostClock:
-    """Return the clock: this computer's, unless another was put there."""
+    """Return the clock: this computer's, unless hass.data has another."""
     return hass.data.setdefault(CLOCK, HOST_CLOCK)

@@ -1,6 +1,6 @@
-"""The link to a meter: when it failed, how, and when it was back.
+"""Outages of the link to a meter: when and how it failed, and when it recovered.
 
-What the client recovers from within a poll is no failure.
+What the client recovers from within a poll is not a failure.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ RECOVERED: Final = "recovered"
 LINK_EVENT_TYPES: Final = [*FailureKind, RECOVERED]
 
 WHOLE_POLL: Final = ""
-"""Stands for the table where an error kept everything from being read."""
+"""Stands for the table if an error kept everything from being read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class LinkEvent:
 
     A failure has the attributes reason, error and tables, which is empty when nothing
     at all could be read. A recovery has duration, in seconds, and kinds. Both have the
-    counters of the link where there are any.
+    counters of the link, if there are any.
     """
 
     type: str
@@ -56,13 +56,13 @@ class _Outage:
 
 
 class OutageLog:
-    """Records the outages of the link to one meter and tells its subscribers.
+    """Records the outages of the link to one meter and notifies its subscribers.
 
-    In one outage each kind of failure is told once.
+    Within one outage, each kind of failure is reported once.
     """
 
     def __init__(self, hass: HomeAssistant, clock: HostClock) -> None:
-        """Start with a link of which nothing is known."""
+        """Start with no outage known."""
         self._hass = hass
         self._clock = clock
         self._outage: _Outage | None = None
@@ -81,17 +81,18 @@ class OutageLog:
     ) -> Callable[[], None]:
         """Call subscriber with each event, until the returned function is called.
 
-        Entities are told first, so that automations find their new state.
+        Entities are called first, so that automations find their new state.
         """
         subscribers = self._first if is_entity else self._others
         subscribers.append(subscriber)
         return lambda: subscribers.remove(subscriber)
 
     def missed(self, told_at: str | None, told: str | None) -> LinkEvent | None:
-        """Return what happened after the last event that was told, if anything did.
+        """Return the event that happened after the last one that was shown, if any.
 
-        That one, of which the type and the time in ISO 8601 are given, may be from
-        before a restart: if it was a failure and the link is well, that is over.
+        told_at (ISO 8601) and told are the time and type of that last one. It may be
+        from before a restart: if it was a failure and the link works, this is a
+        recovery.
         """
         time = dt_util.parse_datetime(told_at or "")
         event = self.last_event
@@ -124,7 +125,7 @@ class OutageLog:
     def _failed(
         self, errors: Mapping[str, MeterError], statistics: LinkStatistics | None
     ) -> None:
-        """Tell the kinds of failure that are new in this outage."""
+        """Report the kinds of failure that are new in this outage."""
         if self._outage is None:
             self._outage = _Outage(since=self._clock.time())
         for kind in dict.fromkeys(failure_of(err).kind for err in errors.values()):
@@ -153,11 +154,11 @@ class OutageLog:
         attributes: Mapping[str, Any],
         statistics: LinkStatistics | None,
     ) -> None:
-        """Tell what happened, but not before the entities show how the poll went."""
+        """Report an event, but not before the entities show how the poll went."""
         now = self._clock.now()
         event = LinkEvent(
             type=event_type,
-            # As exact as the state that will tell it.
+            # As precise as the state that will show it.
             time=now.replace(microsecond=now.microsecond // 1000 * 1000),
             attributes={**attributes, **counters(statistics)},
         )
@@ -170,11 +171,11 @@ class OutageLog:
             try:
                 subscriber(event)
             except Exception:
-                _LOGGER.exception("Unexpected error when a link event was told")
+                _LOGGER.exception("Unexpected error in a subscriber of link events")
 
 
 def counters(statistics: LinkStatistics | None) -> dict[str, int]:
-    """Return what link statistics count."""
+    """Return the counters of link statistics by name."""
     if statistics is None:
         return {}
     return {

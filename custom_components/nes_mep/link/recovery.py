@@ -1,4 +1,4 @@
-"""Automatic recovery: what the action resync_clock does, without being asked."""
+"""Automatic recovery: does what the action resync_clock does, after failed polls."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -18,17 +18,17 @@ from .errors import failure_of
 _LOGGER = logging.getLogger(__name__)
 
 _PAUSES: Final = (5.0, 30.0, 120.0, 600.0)
-"""Seconds before each attempt of an outage. There are no more attempts than these."""
+"""Seconds before each attempt in an outage; there are no more attempts than these."""
 
 _CALM: Final = 600.0
-"""Seconds without a failure after which the attempts count anew."""
+"""Seconds without a failure after which attempts are counted from zero again."""
 
 
 class AutomaticRecovery:
-    """Starts a new session after a poll that failed, with growing pauses, and polls.
+    """Starts a new session after a failed poll, with growing pauses, and polls.
 
-    The client has done what it can within the poll, and the next poll tries again. In
-    between, this tries with a new session: it shortens outages where polls are seldom.
+    The client has done what it can within the poll, and the next poll tries again. An
+    attempt in between shortens outages if polls are infrequent.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class AutomaticRecovery:
         clock: HostClock,
         recover: Callable[[], Awaitable[None]],
     ) -> None:
-        """Prepare to recover, if the options of the entry want that.
+        """Initialize; the options of the entry say whether to recover automatically.
 
         recover starts a new session and polls. It raises MeterError if that did not
         help.
@@ -58,7 +58,7 @@ class AutomaticRecovery:
 
     @callback
     def async_poll_ended(self, errors: Iterable[MeterError]) -> None:
-        """Record how a poll went: plan an attempt if it failed and that may help."""
+        """Record how a poll went; plan an attempt if it failed and that may help."""
         failures = [failure_of(err) for err in errors]
         if not failures:
             if self._is_down:
@@ -74,12 +74,12 @@ class AutomaticRecovery:
 
     @callback
     def async_stop(self) -> None:
-        """Plan nothing any more."""
+        """Stop planning attempts."""
         self._is_wanted = False
         self._drop_timer()
 
     def _plan(self) -> None:
-        """Plan the next attempt, unless it is planned or there were enough."""
+        """Plan the next attempt, unless one is planned or none are left."""
         if (
             self._is_wanted
             and self._cancel_timer is None
@@ -103,7 +103,7 @@ class AutomaticRecovery:
         )
 
     async def _async_try(self) -> None:
-        """Try to recover; where that fails, plan the next attempt."""
+        """Try to recover; if that fails, plan the next attempt."""
         try:
             await self._recover()
         except MeterError as err:

@@ -11,7 +11,7 @@ _SAVE_DELAY: Final = 1.0
 
 
 class StoredLayout(TypedDict):
-    """What a meter has, and what says that this may have changed."""
+    """The registers of a meter, and the versions that change along with them."""
 
     firmware: str
     program: str
@@ -22,8 +22,8 @@ class StoredLayout(TypedDict):
 class StoredFacts(TypedDict, total=False):
     """What is stored; times are in ISO 8601.
 
-    silent_since is when the meter did not answer for the first time after it had.
-    layout is the newest that is known, and confirmed the one that the user knows of.
+    silent_since is when the present silence of the meter began. layout is the newest
+    that is known, and confirmed the one that the user knows of.
     """
 
     silent_since: str
@@ -33,7 +33,7 @@ class StoredFacts(TypedDict, total=False):
 
 
 class MeterStorage:
-    """Keeps facts in Home Assistant's storage; a change is written at once."""
+    """Keeps facts in Home Assistant's storage; a change is written within a second."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Start with nothing stored."""
@@ -54,7 +54,7 @@ class MeterStorage:
 
     @callback
     def async_change(self, facts: StoredFacts) -> None:
-        """Store these facts in place of the present ones."""
+        """Replace the stored facts."""
         if facts != self._facts:
             self._facts = facts
             self._store.async_delay_save(lambda: self._facts, _SAVE_DELAY)
