@@ -1,7 +1,7 @@
 """Client for the MEP (Multipurpose Expansion Port) of NES/Echelon (OSGP) meters.
 
-It knows nothing of Home Assistant and can be used by itself. The protocol is that
-of the MEP Client Developer's Guide of the OSGP Alliance ("the guide").
+It does not need Home Assistant and can be used by itself. The protocol is that of the
+MEP Client Developer's Guide of the OSGP Alliance ("the guide").
 """
 
 from .diagnostics.redaction import RedactedExchange, Redactor

@@ -61,7 +61,7 @@ async def read_events(
     headers = {name: await _read_header(link, name) for name in logs}
     newest = max(header.last_sequence_number for header in headers.values())
     if after is not None and after > newest:
-        # The logs were cleared by a meter that counts from the start again then.
+        # The logs were cleared, and this meter then counts from the start again.
         after = None
     return merge_events(
         [
@@ -97,7 +97,7 @@ async def _read_entries(
     after: int | None,
     count: int | None,
 ) -> bytes:
-    """Read the newest entries of one log as they are, newest last."""
+    """Read the raw bytes of the newest entries of one log, newest last."""
     entries = header.valid_entries
     if after is not None:
         entries = min(entries, entries_after(header, after))

@@ -1,4 +1,4 @@
-"""The clock of this computer: the one place where time comes in."""
+"""The clock of this computer: the only source of time for the client."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
@@ -7,10 +7,10 @@ import time
 
 
 class HostClock:
-    """Tells the time, and waits for it.
+    """Tells the time and waits.
 
-    The client takes one when a meter is opened, so that a program or a test can
-    hand in another.
+    The client gets one when a meter is opened, so that a program or a test can pass
+    another.
     """
 
     def now(self) -> datetime:
@@ -18,7 +18,7 @@ class HostClock:
         return datetime.now(UTC)
 
     def time(self) -> float:
-        """Return seconds that never run backwards, for measuring how long things take."""
+        """Return seconds that never run backwards, for measuring durations."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
@@ -31,4 +31,4 @@ class HostClock:
 
 
 HOST_CLOCK = HostClock()
-"""The clock that is used where no other is given."""
+"""The clock that is used by default."""

@@ -4,25 +4,25 @@ from enum import IntEnum
 from typing import override
 
 KEY_LENGTH = 16
-"""Bytes of a key that count."""
+"""Length of a key in bytes; what follows is ignored."""
 _LONGEST_KEY = 20
 
 
 class KeyKind(IntEnum):
-    """Which of a meter's keys it is; TLS tells the meter by this number."""
+    """Which of a meter's keys it is; in TLS the meter is sent this number."""
 
     BASIC = 0
     ADVANCED = 1
 
 
 class MepKey(bytes):
-    """The bytes of a key, hidden wherever objects are shown for inspection."""
+    """The bytes of a key, which repr and str do not show."""
 
     __slots__ = ()
 
     @override
     def __repr__(self) -> str:
-        """Show what it is, and nothing of it."""
+        """Return a text without the key."""
         return f"<{type(self).__name__} of {len(self)} bytes>"
 
     __str__ = __repr__

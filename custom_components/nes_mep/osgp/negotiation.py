@@ -1,4 +1,4 @@
-"""Finding the mode of security, and the kind of key, in which a meter is read."""
+"""Finding the security mode, and the kind of key, in which to read a meter."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from .meter import Meter
 _LOGGER = logging.getLogger(__name__)
 
 _NO_SESSION = (TlsError, NoReplyError)
-"""What a meter that does not know TLS may lead to: a refusal, nonsense or silence."""
+"""How a meter that does not support TLS may answer: a refusal, nonsense or silence."""
 
 type Opener = Callable[[SecurityMode, KeyKind], Awaitable[Meter]]
-"""Opens a meter in a mode of security, with a key of a kind, or raises MeterError."""
+"""Opens a meter in a security mode, with a kind of key, or raises MeterError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +30,12 @@ class OpenedMeter:
 async def negotiate(
     open_in: Opener, mode: SecurityMode | None = None, key_kind: KeyKind | None = None
 ) -> OpenedMeter:
-    """Open a meter in a mode of security or, for None, in the best that it takes.
+    """Open a meter in a security mode or, for None, in the best that it accepts.
 
-    TLS is tried first, for it reveals nothing, and digest mode only if there is no
-    session. A meter that refuses the key in TLS, or falls silent in a session, knows
-    TLS: that is the end. Without a kind of key, TLS finds it out; the other modes need
-    none. Raises MeterError.
+    TLS is tried first, because it reveals nothing, and digest mode only if there was no
+    session. A meter that refuses the key in TLS, or falls silent in a session, supports
+    TLS: digest mode is not tried then. Without a kind of key, TLS tries both; the other
+    modes need none. Raises MeterError.
     """
     if mode is None:
         try:

@@ -21,7 +21,8 @@ _BITS_PER_BYTE = 10
 _OPEN_TIME = 10.0
 _CLOSE_TIME = 2.0
 _CONTROL_TIME = 2.0
-"""The longest wait for a server that confirms control lines; not every one does."""
+"""The longest wait, in seconds, for a server to confirm control lines; some never
+do."""
 _ENABLE_OFF = 0.5
 """How long RTS and DTR are dropped to restart the meter's port, in seconds."""
 
@@ -29,7 +30,7 @@ _PORT_ERRORS = (OSError, serialx.SerialException)
 
 
 class _Line(asyncio.Protocol):
-    """An open connection: its transport, and what that reports."""
+    """An open connection: its transport, and the callbacks of that."""
 
     transport: serialx.BaseSerialTransport
 
@@ -53,9 +54,9 @@ class _Line(asyncio.Protocol):
 class Port:
     """A serial port, or a serialx URL, with a meter at its other end.
 
-    Whoever wants to exchange something takes a turn, in the order of asking: `async
-    with port.turn`. news is set when the connection is lost or given up; a link sets
-    it too when it has received something that somebody waits for.
+    Each exchange takes a turn, first come, first served: `async with port.turn`. news
+    is set when the connection is lost or given up; a link also sets it when it has
+    received something that is waited for.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Port:
 
     @property
     def is_network(self) -> bool:
-        """Whether a transport may hold bytes back on their way."""
+        """Whether the transport may delay bytes."""
         return "://" in self._url
 
     @property
@@ -130,13 +131,13 @@ class Port:
             await self._open()
 
     def give_up(self) -> None:
-        """Let an exchange that is under way fail, as the port will be closed."""
+        """Make an exchange in progress fail, because the port will be closed."""
         self._is_closed = self._is_given_up = True
         self.news.set()
 
     @contextmanager
     def last_exchange(self) -> Iterator[None]:
-        """Let one more exchange take place on a port that was given up."""
+        """Allow one more exchange on a port that was given up."""
         self._is_given_up = False
         try:
             yield
@@ -144,7 +145,7 @@ class Port:
             self._is_given_up = True
 
     async def close(self) -> None:
-        """Close the port for good, in its turn; an exchange that is under way fails."""
+        """Close the port for good, in its turn; an exchange in progress fails."""
         self.give_up()
         async with self.turn:
             await self._close()
@@ -171,7 +172,7 @@ class Port:
         return count * _BITS_PER_BYTE / self._baudrate
 
     def lost(self) -> PortError:
-        """Return the error for a connection that is not there any more."""
+        """Return the error for a lost connection."""
         return PortError(f"The connection to {self.name} was lost")
 
     def _received(self, data: bytes) -> None:
@@ -190,18 +191,18 @@ class Port:
                     loop, lambda: line, self._url, baudrate=self._baudrate
                 )
         except Exception as err:
-            # Transports that others register with serialx raise what they like.
+            # Transports that others register with serialx may raise anything.
             reason = str(err) or f"no answer within {_OPEN_TIME:.0f} s"
             raise PortError(f"The port {self.name} does not open: {reason}") from err
         self._line = line
         self._has_control_lines = await self._raise_control_lines(line)
 
     async def _raise_control_lines(self, line: _Line) -> bool:
-        """Raise RTS and DTR, as far as this port has them; return whether it has any.
+        """Raise RTS and DTR, if this port has them; return whether it has any.
 
-        One at a time: a serial proxy that lacks one of them refuses both if it is
-        asked for both. serialx asks it again for what it refused before, so a line
-        that is refused is dropped in the next request.
+        They are raised one at a time: a serial proxy that lacks one of them refuses a
+        request for both. serialx repeats a refused line in its next request, so that
+        line is dropped there.
         """
         rts = await self._set_control_lines(line, rts=True)
         dtr = await self._set_control_lines(line, rts=rts, dtr=True)
@@ -220,7 +221,7 @@ class Port:
         return True
 
     async def _close(self) -> None:
-        """Close the connection, if any, and wait for its end for a moment."""
+        """Close the connection, if any, and wait briefly for its end."""
         line, self._line = self._line, None
         if line is None:
             return

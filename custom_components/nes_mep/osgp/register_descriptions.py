@@ -19,12 +19,12 @@ class Ratio(Enum):
 class RegisterDescription:
     """A summation of BT23 or a present value of BT28.
 
-    source is the id (guide, "source ids") under which meters list it. unit is the
-    shown unit, and a shown value is the register divided by divisor.
-    counts_energy marks registers in energy register units (1, 10 or 100 Wh, varh or
-    VAh), tiered those that tiers have too. ratio says which transformer ratios a
-    register lacks; source_after_ratio is the id of the same value where the meter
-    has multiplied it already.
+    source is the id (guide, "source ids") under which meters list it. unit is the shown
+    unit, and a shown value is the register divided by divisor. counts_energy marks
+    registers in energy register units (1, 10 or 100 Wh, varh or VAh), tiered those that
+    also exist per tier. ratio says which transformer ratios a register does not
+    include; source_after_ratio is the id of the same value if the meter has already
+    multiplied it.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""Where a certain meter keeps its registers, and what is shown of them."""
+"""Where a meter keeps its registers, and how they become shown values."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _PREVIOUS_DEMANDS = range(96, 104)
 """Source ids that stand for a demand of BT22, by its number."""
 
 type Value = float | int | str | bool | datetime
-"""What a register shows; a naive datetime is the meter's local time."""
+"""The value of a register; a naive datetime is the meter's local time."""
 
 
 class RegisterKind(Enum):
@@ -41,7 +41,7 @@ class RegisterKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Register:
-    """A register that a certain meter reports, and where.
+    """A register that a meter reports, and where it is.
 
     A register with operands is in no table: it is the first of these registers
     minus the second.
@@ -63,7 +63,7 @@ class Register:
         return self.kind.value
 
     def value(self, table: TableData) -> Value | None:
-        """Return the value in the shown unit, None for a time that never was.
+        """Return the value in the shown unit, None for a time that is not set.
 
         Raises DecodeError.
         """
@@ -104,7 +104,7 @@ class RegisterMap:
         return (None, *range(self.dimensions.tiers))
 
     def multiplier(self, ratio: Ratio) -> int:
-        """Return the transformer ratio that a register without it must get."""
+        """Return the factor for a register that does not include these ratios."""
         current, voltage = self.constants.ratios
         return {
             Ratio.NONE: 1,
@@ -164,7 +164,7 @@ def _in_blocks(
 
 
 def _has_apparent_energies(facts: RegisterMap) -> bool:
-    """Return whether the last four summations of a 4.x meter are unlisted ones."""
+    """Return whether the last four summations of a 4.x meter have no known source."""
     listed = {description.source for description in SUMMATIONS}
     positions = [description.source for description in APPARENT_ENERGIES]
     summations = facts.selection.summations
@@ -178,8 +178,8 @@ def _has_apparent_energies(facts: RegisterMap) -> bool:
 def _present_values(facts: RegisterMap) -> Iterator[Register]:
     """Locate the present values of BT28.
 
-    The guide multiplies the sources after the ratios only if ratios are enabled, so
-    they are right on every meter that lists them.
+    The meter multiplies the sources after the ratios only if ratios are enabled
+    (guide), so they are right on every meter that lists them.
     """
     layout = PresentLayout(facts.dimensions)
     indexes = _indexes(facts.present_selection.values)
@@ -286,11 +286,11 @@ _BY_SOURCE: Mapping[int, RegisterDescription] = {
     for source in (description.source, description.source_after_ratio)
     if source is not None
 }
-"""What demands and coincident values can be of."""
+"""The values that demands and coincident values can refer to, by source id."""
 
 
 def _tariff(tier: int | None) -> str:
-    """Return the end of a key: tiers are shown from 1 on."""
+    """Return the end of a key: tiers are shown as tariffs, from 1."""
     return "" if tier is None else f"_tariff_{tier + 1}"
 
 

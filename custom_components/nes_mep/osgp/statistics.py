@@ -1,4 +1,4 @@
-"""What happened on the link to the meter, counted."""
+"""The counters of the link to the meter."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the bytes of a table mean, as plain values, as far as that is known."""
+"""Decoding the bytes of a table into plain values, as far as they are known."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
@@ -29,13 +29,13 @@ from .tables.names import parse_table, table_name
 from .tables.status import decode_alarms, decode_hardware
 
 type Plain = bool | int | float | str | list[Plain] | dict[str, Plain] | None
-"""What JSON knows."""
+"""The values that JSON has."""
 
 type _Decoder = Callable[[bytes, RegisterMap], object]
 
 
 def _alone(decode: Callable[[bytes], object]) -> _Decoder:
-    """Return a decoder of a table that needs no other one."""
+    """Return the decoder of a table that needs no other table."""
     return lambda data, _: decode(data)
 
 
@@ -60,7 +60,7 @@ _DECODERS: Final[Mapping[int, _Decoder]] = {
         "ET66": _alone(decode_source_mapping),
     }.items()
 }
-"""Decoders of tables from their begin on."""
+"""Decoders of tables, from their beginning."""
 
 
 def table_contents(
@@ -70,10 +70,10 @@ def table_contents(
     facts: RegisterMap,
     registers: Mapping[str, Register],
 ) -> Plain:
-    """Return what bytes of a table from an offset on mean, None where nobody knows.
+    """Return what bytes of a table from an offset on mean, None if that is unknown.
 
-    Of BT23 and BT28 these are the registers that lie within, by key, in shown units.
-    Other tables are understood from their begin on, if enough of them is there.
+    For BT23 and BT28 these are the registers within the bytes, by key, in shown units.
+    Other tables are decoded from their beginning, if enough bytes are given.
     """
     part = TableData(table_name(table), data, offset)
     within = [
@@ -95,7 +95,7 @@ def table_contents(
 
 
 def _plain(value: object) -> Plain:
-    """Return a value as JSON knows it: bytes as hex, times as ISO 8601, in seconds."""
+    """Return a value for JSON: bytes in hex, times in ISO 8601, durations in s."""
     plain: Plain
     match value:
         case Enum():

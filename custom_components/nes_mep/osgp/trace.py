@@ -1,6 +1,6 @@
-"""What went over the link lately: the last exchanges, and tables as last read.
+"""Recent traffic of the link: the last exchanges, and the tables as last read.
 
-All of it is plain, without what proves or hides it on the line: no digest, no sequence
+It holds plain packets, without what protects them on the line: no digest, no sequence
 number of a request, nothing encrypted.
 """
 
@@ -11,16 +11,16 @@ from datetime import datetime
 
 EXCHANGES_KEPT = 50
 _PARTS_KEPT = 32
-"""Parts of one table; more come from logs and the load profile only."""
+"""Parts of one table; only logs and the load profile have more."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRecord:
-    """A request and what came of it.
+    """A request and its outcome.
 
-    at is when it began, in UTC, and seconds how long it took, with its sent
-    copies. The packets are those of C12.18; where there is no verified reply, error
-    is the name of what was raised instead. Its repr tells no contents.
+    at is when it began, in UTC, seconds how long it took, and sent how many copies were
+    sent. The packets are those of C12.18; if there is no verified reply, error is the
+    name of the exception. Its repr shows no contents.
     """
 
     at: datetime
@@ -43,12 +43,12 @@ class TablePart:
 class Trace:
     """Keeps the newest exchanges, and the newest bytes of each table.
 
-    It can be handed from one opened meter to the next, so that attempts to open a
-    meter that fail leave something to look at.
+    It can be passed from one opened meter to the next, so that failed attempts to open
+    a meter are recorded too.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Start with nothing recorded."""
         self._exchanges: deque[ExchangeRecord] = deque(maxlen=EXCHANGES_KEPT)
         self._parts: dict[int, dict[tuple[int, int], TablePart]] = {}
         self._refusals: dict[int, int] = {}
@@ -69,15 +69,15 @@ class Trace:
         return self._refusals
 
     def add(self, record: ExchangeRecord) -> None:
-        """Keep an exchange."""
+        """Record an exchange."""
         self._exchanges.append(record)
 
     def keep(
         self, table: int, offset: int, count: int, data: bytes, at: datetime
     ) -> None:
-        """Keep what a read of so many bytes returned at a time."""
+        """Record what a read of count bytes returned, and when."""
         parts = self._parts.setdefault(table, {})
-        # The place of a read that is repeated is that of the newest.
+        # A repeated read moves to the end, as the newest.
         parts.pop((offset, count), None)
         parts[offset, count] = TablePart(offset, data, at)
         if len(parts) > _PARTS_KEPT:
@@ -85,10 +85,10 @@ class Trace:
         self._refusals.pop(table, None)
 
     def refuse(self, table: int, code: int) -> None:
-        """Keep that a read was refused."""
+        """Record that a read was refused."""
         self._refusals[table] = code
 
     def forget_tables(self) -> None:
-        """Forget the tables, which are laid out anew."""
+        """Forget the tables, because their layout may have changed."""
         self._parts.clear()
         self._refusals.clear()

@@ -1,4 +1,4 @@
-"""What is known of a table of which parts were read."""
+"""A table of which only parts were read."""
 
 from collections.abc import Iterator
 
@@ -9,12 +9,12 @@ class PartialTable:
     """Bytes of a table, with gaps where nothing is known."""
 
     def __init__(self) -> None:
-        """Begin with nothing known."""
+        """Start with nothing known."""
         self._data = bytearray()
         self._known = bytearray()
 
     def write(self, offset: int, data: bytes) -> None:
-        """Take bytes as the present ones."""
+        """Write bytes at an offset."""
         missing = offset + len(data) - len(self._data)
         self._data.extend(bytes(max(0, missing)))
         self._known.extend(bytes(max(0, missing)))
@@ -22,7 +22,7 @@ class PartialTable:
         self._known[offset : offset + len(data)] = b"\1" * len(data)
 
     def forget(self, span: Span) -> None:
-        """Make a gap."""
+        """Mark a span as unknown."""
         known = self._known[span.offset : span.end]
         self._known[span.offset : span.end] = bytes(len(known))
 
@@ -51,7 +51,7 @@ class PartialTable:
         return max((span.end for span in self.known()), default=0)
 
     def copy(self) -> "PartialTable":
-        """Return an image of its own with the same bytes."""
+        """Return an independent copy with the same bytes."""
         other = PartialTable()
         other._data[:] = self._data
         other._known[:] = self._known

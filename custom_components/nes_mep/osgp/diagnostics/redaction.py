@@ -1,7 +1,7 @@
-"""What went over the link lately, without what tells whose meter it is.
+"""Recent traffic of the link, without what identifies the meter.
 
-Numbers that identify are replaced by others of the same length, so that everything
-else can be decoded as before.
+Identifying numbers are replaced by others of the same length, so that everything else
+can be decoded as before.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,9 +31,8 @@ _HARMLESS = frozenset(
         *("ET55", "ET57", "ET66", "ET79", "ET81"),
     }
 )
-"""Tables without a word about whose meter it is. Of tables that are neither here nor
-blanked below, nothing is told: of the load profile because of what it says about a
-home."""
+"""Tables that do not say whose meter it is. Tables that are neither here nor blanked
+below are withheld: the load profile because of what it says about a home."""
 
 _SERIAL_NUMBER = Span(0, SERIAL_NUMBER_LENGTH)
 _TRANSCEIVER_ID = Span(4, 6)
@@ -49,7 +48,8 @@ _ET45 = parse_table("ET45")
 _PACKET_HEAD = 3
 _BLANK = ord("X")
 _SHORTEST_NAME = 6
-"""Characters of a number that are looked for everywhere; fewer turn up by chance."""
+"""Shortest number, in characters, that is searched for everywhere; shorter ones match
+by chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +65,10 @@ class RedactedExchange:
 
 
 class Redactor:
-    """Shows what a trace holds; names are further texts that must not be there."""
+    """Redacts what a trace holds; names are further texts that must not appear."""
 
     def __init__(self, trace: Trace, names: Iterable[str] = ()) -> None:
-        """Take what is there by now."""
+        """Copy what the trace holds now."""
         self._images = {table: _image(parts) for table, parts in trace.tables.items()}
         self._names = {
             name
@@ -109,7 +109,7 @@ class Redactor:
         head, data = reply[:_PACKET_HEAD], reply[_PACKET_HEAD:]
         request = parse_request(record.request)
         offset = request.offset if isinstance(request, PartialRead) else 0
-        # What the bytes are depends on those around them.
+        # What the bytes mean depends on those around them.
         image = self._image(request.table).copy()
         image.write(offset, data)
         blanked = self._blanked(request.table, image)
@@ -120,7 +120,7 @@ class Redactor:
         return self._images.get(table, PartialTable())
 
     def _own_names(self) -> Iterator[bytes]:
-        """Yield what identifies the meter itself, as it may stand in any table."""
+        """Yield what identifies the meter itself, which may occur in any table."""
         yield (_bytes(self._image(_ET03), _SERIAL_NUMBER)).partition(b"\0")[0].strip()
         transceiver = _bytes(self._image(_ET04), _TRANSCEIVER_ID)
         if any(transceiver):
@@ -129,7 +129,7 @@ class Redactor:
             yield transceiver.hex().upper().encode()
 
     def _blanked(self, table: int, image: PartialTable) -> PartialTable | None:
-        """Blank what identifies in an image; return None where nothing may be shown."""
+        """Blank what identifies the meter; return None if nothing may be shown."""
         if table == _ET03:
             _overwrite(image, _SERIAL_NUMBER)
         elif table == _ET04:
@@ -147,7 +147,7 @@ class Redactor:
         return image
 
     def _blank_readings(self, image: PartialTable, table: int) -> None:
-        """Blank M-Bus readings; leave out all that is in no place known to hold one."""
+        """Blank M-Bus readings; drop everything outside the known readings."""
         head, entries = (
             self._latest_readings() if table == _ET16 else self._scheduled_readings()
         )
@@ -162,7 +162,7 @@ class Redactor:
         image.forget(Span(place, max(0, len(image) - place)))
 
     def _latest_readings(self) -> tuple[Span, list[tuple[Span, Span]]]:
-        """Return head, entries and readings of ET16, but those of other devices."""
+        """Return head, entries and readings of ET16, except those of other devices."""
         known = self._image(_ET11).read(0, DEVICE_DIMENSIONS_LENGTH)
         if known is None:
             return Span(0, 0), []
@@ -202,7 +202,7 @@ class Redactor:
                 return place
             place += 1
             if length == b"\0":
-                # Behind the last telegram may be what is left of older ones.
+                # After the last telegram there may be remains of older ones.
                 for known in list(image.known(place, reading.end)):
                     image.write(known.offset, bytes(known.length))
                 return reading.end
@@ -229,18 +229,18 @@ def _image(parts: Iterable[TablePart]) -> PartialTable:
 
 
 def _bytes(image: PartialTable, span: Span) -> bytes:
-    """Return the bytes of a span, none unless all are known."""
+    """Return the bytes of a span, empty unless all are known."""
     return image.read(span.offset, span.length) or b""
 
 
 def _beginning(image: PartialTable, start: int, end: int) -> bytes:
-    """Return what is known from a place on, up to the next gap."""
+    """Return the known bytes from start, up to the next gap."""
     known = next(image.known(start, end), Span(end, 0))
     return _bytes(image, known) if known.offset == start else b""
 
 
 def _overwrite(image: PartialTable, span: Span) -> None:
-    """Write over what is known within a span, but for zeros."""
+    """Overwrite what is known within a span, except zeros."""
     for known in list(image.known(span.offset, span.end)):
         data = _bytes(image, known)
         image.write(known.offset, bytes(_BLANK if each else 0 for each in data))

@@ -1,4 +1,4 @@
-"""Reading what somebody needs to know who is to help without the meter."""
+"""Reading the tables that a maintainer needs who does not have the meter."""
 
 import logging
 
@@ -24,11 +24,11 @@ _PARTS: tuple[tuple[str, int | None], ...] = (
     ("ET29", HARDWARE_LENGTH),
     ("ET54", 72),
 )
-"""Tables that say what the meter is and has, and how many bytes of each are of use."""
+"""Tables that say what the meter is and has, and how many bytes of each are useful."""
 
 
 async def survey(meter: Meter) -> None:
-    """Read all registers and what says how they are laid out, for the meter's trace.
+    """Read all registers, and the tables with their layout, into the meter's trace.
 
     What the meter refuses is left out. Raises every other MeterError.
     """
@@ -41,9 +41,9 @@ async def survey(meter: Meter) -> None:
 
 
 async def _read(meter: Meter, table: int, length: int | None) -> bytes:
-    """Return the beginning of a table, or all of it; nothing where it is refused."""
+    """Return the beginning of a table, or all of it; nothing if it is refused."""
     try:
         return await meter.read_table(table, 0, length)
     except RefusalError as err:
-        _LOGGER.debug("A survey goes on without a table: %s", err)
+        _LOGGER.debug("The survey leaves out a table: %s", err)
         return b""

@@ -51,8 +51,8 @@ _BY_SOURCE: Mapping[int, RegisterDescription] = {
 class LoadProfileChannel:
     """A channel of a data set.
 
-    key and unit are those of the register that it is a reading of, if it is one of
-    those that are shown. source is the id in BT62.
+    key and unit are those of the register that it records, if that is a known one.
+    source is the id in BT62.
     """
 
     key: str

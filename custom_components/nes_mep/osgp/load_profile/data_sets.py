@@ -46,15 +46,15 @@ _ET66 = parse_table("ET66")
 _HOUR = timedelta(hours=1)
 
 _MOST_WAITED_FOR = 5
-"""Requests of others that a download waits for: polls that by themselves go beyond
-the guide's advice slow it, and do not stop it."""
+"""How many requests of others a download waits for: polls that exceed the guide's
+advice by themselves slow it, but do not stop it."""
 
 
 class Pace:
-    """Keeps the requests of a link, all together, to one a period on average."""
+    """Limits all requests of a link together to one per period on average."""
 
     def __init__(self, link: Link, period: float) -> None:
-        """Take the link whose requests count, and the period in seconds."""
+        """Initialize with the link whose requests count, and the period in seconds."""
         self._statistics = link.statistics
         self._clock = link.clock
         self._period = period
@@ -74,9 +74,9 @@ class Pace:
 class LoadProfileSet:
     """A data set of the load profile that is used.
 
-    number is 1 to 4. Of its blocks, which each hold up to intervals_per_block
-    intervals of the length interval, valid_blocks hold some. active says whether it
-    is recording.
+    number is 1 to 4. Each of its blocks holds up to intervals_per_block intervals of
+    the length interval; valid_blocks of them hold any. active says whether it is
+    recording.
     """
 
     number: int
@@ -102,10 +102,10 @@ class LoadProfileSet:
 def best_data_set(
     sets: Iterable[LoadProfileSet], keys: Iterable[str]
 ) -> LoadProfileSet | None:
-    """Return the data set that tells most about keys, None where there is no set.
+    """Return the data set that has most of the keys, None if there is no set.
 
-    It has most of the keys; of several such sets, one that is recording, whose
-    intervals end with the hours, and that reaches back the farthest.
+    Of several such sets, it is one that is recording, whose intervals end with the
+    hours, and that reaches back the farthest.
     """
     wanted = set(keys)
     return max(
@@ -159,14 +159,14 @@ async def read_load_profile_sets(
 
 
 async def _read_mapping(link: Link, pace: Pace, length: int) -> Mapping[int, int]:
-    """Read what mapped ids stand for, so many bytes; nothing where that is hidden."""
+    """Read what mapped ids stand for, from length bytes; nothing if that is refused."""
     if not length:
         return {}
     await pace.wait()
     try:
         return decode_source_mapping(await link.read(_ET66, 0, length))
     except RefusalError as err:
-        _LOGGER.debug("What some channels are stays unknown: %s", err)
+        _LOGGER.debug("Some channels remain unknown: %s", err)
         return {}
 
 
@@ -182,10 +182,10 @@ async def _read_dimensions(link: Link, pace: Pace) -> tuple[DataSetDimensions, .
 
 
 class DataSetReader:
-    """Reads the blocks of one data set, each request in its turn and at its pace."""
+    """Reads the blocks of one data set, each request in its turn and paced."""
 
     def __init__(self, link: Link, pace: Pace, data_set: LoadProfileSet) -> None:
-        """Take the data set as it was read just now."""
+        """Initialize with a data set that was just read."""
         self.data_set = data_set
         self.table = table_name(_BT64 + data_set.number - 1)
         self._link = link
@@ -193,7 +193,7 @@ class DataSetReader:
 
     @property
     def capacity(self) -> int:
-        """How many bytes one request can bring."""
+        """How many bytes one request can return."""
         return self._link.reply_capacity
 
     async def read(self, offset: int, length: int) -> bytes:
@@ -205,9 +205,9 @@ class DataSetReader:
     def decode_header(
         self, data: bytes, offset: int, layout: BlockLayout
     ) -> BlockHeader | None:
-        """Return a block's header, None for one that makes no sense.
+        """Return a block's header, None if it is invalid.
 
-        Such a block hides its intervals, and not those of others.
+        The intervals of such a block are lost, those of other blocks are not.
         """
         try:
             return decode_block_header(self.table, data, offset, layout)
@@ -225,7 +225,7 @@ class DataSetReader:
         return decode_data_set_status(data, index)
 
     async def read_layout(self, firmware: tuple[int, int, int]) -> BlockLayout:
-        """Return how the blocks are laid out, from ET21 where it can be had."""
+        """Return how the blocks are laid out, from ET21 if that can be read."""
         offset = configuration_offset(self.data_set.number - 1, firmware)
         configuration: DataSetConfiguration | None = None
         await self._pace.wait()

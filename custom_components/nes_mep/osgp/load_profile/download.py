@@ -36,7 +36,7 @@ second (on average)"."""
 
 _SEQUENCE_NUMBERS = 1 << 32
 _PARTS_PER_CHECK = 8
-"""How much is read until it is checked that the meter has not overwritten it."""
+"""How many parts are read before checking that the meter has not overwritten them."""
 
 _PREFERRED_KEYS = ("energy_import", "energy_export")
 
@@ -45,9 +45,9 @@ _PREFERRED_KEYS = ("energy_import", "energy_export")
 class LoadProfileInterval:
     """The readings at the end of an interval, which is aware and in UTC.
 
-    values has those that can be used, in shown units. statuses has what the meter
-    says about a reading where that is not ordinary: a key that is in statuses and not
-    in values was recorded, and cannot be used.
+    values has those that can be used, in shown units. statuses has the status of each
+    reading that is not normal: a key that is in statuses but not in values was recorded
+    and cannot be used.
     """
 
     end: datetime
@@ -61,8 +61,8 @@ class LoadProfileInterval:
 class LoadProfileBatch:
     """Intervals of consecutive blocks, newest first, and the progress.
 
-    done and total count intervals since the download began, those included that
-    turned out not to be recorded.
+    done and total count intervals since the download began, including those that turned
+    out not to be recorded.
     """
 
     data_set: LoadProfileSet
@@ -73,7 +73,7 @@ class LoadProfileBatch:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where a download reads from, as it was at its begin."""
+    """Where a download reads from, as it was at its start."""
 
     reader: DataSetReader
     ring: Ring
@@ -82,7 +82,7 @@ class _Source:
 
 @dataclass(slots=True)
 class _Block:
-    """A block that is being gathered; bytes of intervals by index."""
+    """A block that is being downloaded; bytes of intervals by index."""
 
     wanted: range
     header: BlockHeader | None
@@ -92,11 +92,11 @@ class _Block:
 class LoadProfileDownload:
     """Downloads intervals as batches; an asynchronous iterator.
 
-    It raises MeterError when the link fails; iterating on then continues where it
-    stopped. What the meter records after the begin does not belong to the download,
-    and what it overwrites in the meantime ends it.
+    It raises MeterError if the link fails; iterating further continues where it
+    stopped. What the meter records after the start is not part of the download, which
+    ends if the meter overwrites the rest in the meantime.
 
-    Every part that is read is a request of its own: others have their turn between.
+    Every part is a request of its own, so that others have their turn in between.
     """
 
     def __init__(
@@ -110,12 +110,12 @@ class LoadProfileDownload:
         data_set: int | None = None,
         period: float = REQUEST_PERIOD,
     ) -> None:
-        """Say what is wanted; nothing is read yet.
+        """Initialize; nothing is read yet.
 
         Wanted are intervals that end after start and not after end (None: no limit),
-        from the data set with that number or from the one that tells most about
-        energy. period is the seconds that a request of the link shall take on
-        average, other ones included. Raises ValueError for naive times.
+        from the data set with that number or from the one that records most of the
+        energies. period is the average number of seconds per request of the link,
+        including those of others. Raises ValueError for naive times.
         """
         for limit in (start, end):
             if limit is not None and limit.tzinfo is None:
@@ -176,7 +176,7 @@ class LoadProfileDownload:
         try:
             data = await source.reader.read(part.offset, part.length)
         except RefusalError:
-            # With another configuration, the place may not be there any more.
+            # With another configuration, the place may no longer exist.
             if part.pieces[-1].age < await self._blocks_left(source):
                 raise
             self._give_up()
@@ -185,18 +185,18 @@ class LoadProfileDownload:
         self._parts.popleft()
 
     async def _blocks_left(self, source: _Source) -> int:
-        """Return the age up to which, but not including, blocks are still there."""
+        """Return the age up to which, but not including, blocks still exist."""
         status = await source.reader.read_status()
         begun = status.sequence_number - source.status.sequence_number
         return status.valid_blocks - begun % _SEQUENCE_NUMBERS
 
     def _give_up(self) -> None:
-        """Do without the blocks that were not read yet."""
+        """Drop the blocks that were not read yet."""
         _LOGGER.info("The meter has overwritten the rest of its load profile")
         self._parts.clear()
 
     async def _plan(self) -> _Source | None:
-        """Find out what there is and which parts to read; None for nothing at all."""
+        """Find out which parts to read; return None if there is nothing to read."""
         sets = await read_load_profile_sets(self._link, self._facts, self._pace)
         if self._number is not None:
             sets = tuple(each for each in sets if each.number == self._number)
@@ -217,7 +217,7 @@ class LoadProfileDownload:
         if not ring.valid_blocks:
             return None
         finder = _Finder(reader, ring)
-        # The newest block grows: from now on, its header is what it is now.
+        # The newest block grows: its header is read now, and kept.
         await finder.header(0)
         newest, oldest = 0, ring.valid_blocks - 1
         if self._end is not None:
@@ -238,7 +238,7 @@ class LoadProfileDownload:
     ) -> Iterator[Wanted]:
         """Return what is wanted of blocks, as far as their headers are known.
 
-        A known header is read along where it lies between intervals that are read.
+        A known header is read again if it lies between intervals that are read.
         """
         for age in ages:
             indices = range(ring.layout.intervals)
@@ -250,7 +250,7 @@ class LoadProfileDownload:
                 yield Wanted(age, indices, header is None or between)
 
     def _take(self, source: _Source, part: Part, data: bytes) -> None:
-        """Deal the bytes of a part out to the blocks."""
+        """Distribute the bytes of a part to the blocks."""
         for piece in part.pieces:
             block = self._blocks[piece.age]
             begin = piece.offset - part.offset
@@ -306,13 +306,13 @@ class LoadProfileDownload:
 
 
 class _Finder:
-    """Finds blocks by time, by reading as few headers as it takes.
+    """Finds blocks by time, reading as few headers as possible.
 
-    headers has those that were read, by age; None where one cannot be understood.
+    headers has those that were read, by age; None for one that is invalid.
     """
 
     def __init__(self, reader: DataSetReader, ring: Ring) -> None:
-        """Take where to search."""
+        """Initialize with the ring of blocks to search."""
         self.headers: dict[int, BlockHeader | None] = {}
         self._reader = reader
         self._ring = ring
@@ -328,7 +328,7 @@ class _Finder:
     async def begun_by(self, time: datetime) -> int:
         """Return the age of the newest block that began at or before a time.
 
-        That is the number of valid blocks where none did.
+        That is the number of valid blocks if none did.
         """
         low, high = 0, self._ring.valid_blocks
         guess = (low + high) // 2

@@ -46,7 +46,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Consecutive pieces that one reply brings; the last in the table comes first."""
+    """Consecutive pieces that fit into one reply; the last in the table comes first."""
 
     offset: int
     length: int
@@ -54,10 +54,10 @@ class Part:
 
 
 def plan_parts(wanted: Iterable[Wanted], ring: Ring, capacity: int) -> Iterator[Part]:
-    """Return the fewest parts that bring what is wanted, backwards from its start.
+    """Return the fewest parts that cover what is wanted, newest first.
 
-    Blocks are given newest first. No part is longer than capacity, and none goes
-    over bytes that are not wanted.
+    Blocks are given newest first. No part is longer than capacity, and none includes
+    bytes that are not wanted.
     """
     pieces: list[Piece] = []
     for piece in _pieces(wanted, ring):

@@ -1,4 +1,4 @@
-"""Where M-Bus telegrams tell whose meter they come from."""
+"""Where M-Bus telegrams identify the meter that they come from."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -19,11 +19,11 @@ _SIGNATURE = Span(10, 2)
 def identifying_spans(
     telegram: bytes, *, fixed: bool = False, decrypted: bool = False
 ) -> Iterator[Span]:
-    """Yield what identifies a meter beside the serial number in its header.
+    """Yield what identifies a meter, except the serial number in its header.
 
-    That are records with digits or texts that are no measures, and, in records that
-    are not understood, the serial number once more. Nothing is told of encrypted
-    records. The flags are those of decode_telegram.
+    These are records with digits or texts that are not measures and, in records that
+    are not understood, the serial number again. Encrypted records yield nothing. The
+    flags are those of decode_telegram.
     """
     encrypted = not decrypted and any(telegram[_SIGNATURE.offset : _SIGNATURE.end])
     if fixed or encrypted:
@@ -38,13 +38,13 @@ def identifying_spans(
             for span in serial_number_spans(raw, number):
                 yield Span(offset + span.offset, span.length)
         elif header.measure.form is Form.IDENTIFIER:
-            # The length of a text of its own is not part of it.
+            # The length byte of variable data is not part of the text.
             skipped = header.length + (header.data_field == VARIABLE_DATA)
             yield Span(offset + skipped, max(0, len(raw) - skipped))
 
 
 def serial_number_spans(record: bytes, number: str) -> Iterator[Span]:
-    """Yield where a serial number stands in a record that is not understood."""
+    """Yield where a serial number occurs in a record that is not understood."""
     packed, digits = bytes.fromhex(number), number.encode()
     for form in (packed, packed[::-1], digits, digits[::-1]):
         place = record.find(form)

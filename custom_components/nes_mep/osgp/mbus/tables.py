@@ -75,7 +75,7 @@ class MBusStatus:
 def decode_mbus_status(
     data: bytes, dimensions: DeviceDimensions
 ) -> tuple[MBusStatus, ...]:
-    """Decode the M-Bus slots of ET14, mbus_status_length bytes, but empty ones."""
+    """Decode the occupied M-Bus slots of ET14, mbus_status_length bytes."""
     table = TableData("ET14", data)
     occupied = table.uint(5)
     slots: list[MBusStatus] = []
@@ -112,7 +112,7 @@ class MBusReading:
 
 
 def decode_mbus_reading(name: str, data: bytes) -> MBusReading:
-    """Decode a reading, as long as ET14 or ET45 says that it is.
+    """Decode a reading, of the length that ET14 or ET45 gives.
 
     name is that of the table. The last telegram may be cut off.
     """

@@ -95,9 +95,9 @@ def decode_telegram(
     """Decode a telegram with a variable or a fixed data structure.
 
     big_endian (mode 2) says that numbers have their most significant byte first.
-    decrypted says that whoever wrote the telegram down has decrypted its records,
-    so that the signature word in its header no longer tells. A telegram may end
-    inside a record. Raises DecodeError where the header is not complete.
+    decrypted says that the records were decrypted before they were stored, so that the
+    signature word in the header no longer means encryption. A telegram may end inside a
+    record. Raises DecodeError where the header is not complete.
     """
     table = TableData(TELEGRAM_NAME, data)
     if fixed:
@@ -200,9 +200,9 @@ class RecordHeader:
 def decode_record_header(data: bytes) -> RecordHeader | None:
     """Decode the data record header at the start of data.
 
-    The answer is None where data ends before the header does, where the header has
-    more extensions than the standard allows, and for special functions, which are
-    not records.
+    The result is None if data ends before the header does or the header has more
+    extensions than the standard allows, and for special functions, which are not
+    records.
     """
     information = _chain(data)
     if information is None or data[0] & 0xF == _SPECIAL:
@@ -217,7 +217,7 @@ def decode_record_header(data: bytes) -> RecordHeader | None:
         return None
     length, meaning = len(information) + len(codes), measure(codes)
     if codes[0] & 0x7F == _PLAIN_TEXT:
-        # The unit stands in plain text between the code and its extensions.
+        # The unit is plain text between the code and its extensions.
         text = len(information) + 1
         if len(data) <= text:
             return None
@@ -301,7 +301,7 @@ def _variable_length(code: int) -> int | None:
 
 
 def _decode_record(raw: bytes, *, big_endian: bool) -> MBusRecord | None:
-    """Return the value of a whole record, or None where it is not understood."""
+    """Return the value of a whole record, or None if it is not understood."""
     header = decode_record_header(raw)
     if header is None or header.measure is None or _record_length(raw) != len(raw):
         return None
@@ -339,7 +339,7 @@ def _value(meaning: Measure, data_field: int, data: bytes) -> MBusValue | None:
 
 
 def _number(data_field: int, data: bytes) -> float | None:
-    """Return a number, or None where the data are none or marked as not valid."""
+    """Return a number, or None if the data is not a number or marked as invalid."""
     if data_field in _INTEGERS:
         number = int.from_bytes(data, "little", signed=True)
         return None if number == -(1 << 8 * len(data) - 1) else number

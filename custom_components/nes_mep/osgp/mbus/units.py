@@ -19,10 +19,10 @@ class Form(Enum):
 class Measure:
     """What a value information block means.
 
-    The value is the number of the record, divided by divisor and multiplied by 10
-    to the power of exponent, in unit. qualifiers tell registers of the same quantity apart:
-    "uncorrected" and "at_base_conditions" volumes of gas, "forward" and "backward"
-    flow.
+    The value is the number of the record, divided by divisor and multiplied by 10 to
+    the power of exponent, in unit. qualifiers distinguish registers of the same
+    quantity: "uncorrected" and "at_base_conditions" volumes of gas, "forward" and
+    "backward" flow.
     """
 
     quantity: str
@@ -135,8 +135,8 @@ _SECOND_EXTENSION_FOLLOWS = 0xFD
 def measure(codes: bytes) -> Measure | None:
     """Return what the codes of a value information block mean, VIF first.
 
-    The answer is None for codes that are not known; one unknown extension is
-    enough, as it can change the meaning of the others.
+    The result is None for unknown codes; one unknown extension is enough, because it
+    can change the meaning of the others.
     """
     vif, extensions = codes[0], codes[1:]
     table = _PRIMARY
@@ -153,7 +153,7 @@ def measure(codes: bytes) -> Measure | None:
 
 
 def _extended(base: Measure, code: int) -> Measure | None:
-    """Return the measure with an extension code, or None where it is not known."""
+    """Return the measure with an extension code, or None if that is unknown."""
     if code == _NO_ERROR:
         return base
     if base.form is not Form.NUMBER:
