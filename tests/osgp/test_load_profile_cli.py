@@ -121,7 +121,7 @@ async def test_nothing(url: str) -> None:
     """A time without intervals is no error."""
     code, output, errors = await _history(url, "--from", "2026-02-18T00:00Z")
     assert (code, errors) == (0, "")
-    assert output == "No interval of this time is recorded\n"
+    assert output == "No interval of this period is recorded\n"
 
 
 async def test_local_time(simulated: SimulatedMeter, url: str) -> None:

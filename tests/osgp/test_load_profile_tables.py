@@ -406,7 +406,7 @@ def test_interface_definition() -> None:
     assert before_3_60.rollover_digits is None
     before_3_70 = decode_interface_definition(_INTERFACE[:-8] + bytes((3, 0, 0)))
     assert before_3_70.rollover_digits is None
-    with pytest.raises(DecodeError, match="20 are no digits"):
+    with pytest.raises(DecodeError, match="20 is not a number of register digits"):
         decode_interface_definition(_INTERFACE[:-1] + b"\x14")
     with pytest.raises(DecodeError, match="ET42"):
         decode_interface_definition(_INTERFACE[:50])

@@ -60,7 +60,7 @@ def test_table_names(text: str, table: int, name: str) -> None:
 @pytest.mark.parametrize("text", ["", "XT1", "BT", "70000", "ET65000", "-1", "0xZZ"])
 def test_what_is_no_table(text: str) -> None:
     """Nonsense gets an error that repeats it."""
-    with pytest.raises(ValueError, match="is no table"):
+    with pytest.raises(ValueError, match="is not a table"):
         parse_table(text)
 
 

@@ -1,4 +1,4 @@
-"""Command line: what it takes."""
+"""Command line: the arguments."""
 
 import argparse
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ _AUTOMATIC = "automatic"
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Return what the command line says; security and key_kind are None for "find out".
+    """Parse the command line; security and key_kind are None for "find out".
 
-    Raises SystemExit after an explanation when it makes no sense.
+    Raises SystemExit, after an explanation, if it is invalid.
     """
     parser = _parser()
     arguments = parser.parse_args(argv, _defaults())
@@ -32,7 +32,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _defaults() -> argparse.Namespace:
-    """Return the options of every command as they are if they are not given."""
+    """Return the defaults of the options of every command."""
     return argparse.Namespace(
         port=None,
         key=os.environ.get("MEP_KEY"),
@@ -45,9 +45,9 @@ def _defaults() -> argparse.Namespace:
 
 
 def _options() -> argparse.ArgumentParser:
-    """Return the options of every command, which leave out what is not given.
+    """Return the options of every command, without defaults.
 
-    So they can stand before the command and behind it.
+    So they can stand before the command and after it.
     """
     options = argparse.ArgumentParser(
         add_help=False, argument_default=argparse.SUPPRESS
@@ -97,12 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, text: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=text, parents=[options])
 
-    command("info", "who the meter is and what it has")
+    command("info", "the identity of the meter and what it has")
     read = command("read", "the registers, once")
     watch = command("watch", "the registers, again and again")
     for each in (read, watch):
         each.add_argument(
-            "--all", action="store_true", help="those of tariffs never used as well"
+            "--all", action="store_true", help="include tariffs that were never used"
         )
     watch.add_argument("--interval", type=_seconds, default=10.0, metavar="SECONDS")
     watch.add_argument("--count", type=_positive_int, metavar="N", help="polls")
@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
 def _port(text: str) -> str:
     if re.fullmatch(r"[\w.-]+:\d+|\[[0-9a-fA-F:]+\]:\d+", text):
         raise argparse.ArgumentTypeError(
-            f"{text} is no device; a port in the network is socket://{text}"
+            f"{text} is not a device; for a network port, write socket://{text}"
         )
     return text
 

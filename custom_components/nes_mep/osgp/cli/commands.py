@@ -22,7 +22,7 @@ from .history import history
 from .output import print_facts, print_failure, print_readings, tariffs_together
 
 _BROKEN_PIPE = 128 + 13
-"""Exit code of programs that are ended by SIGPIPE, as shells tell it."""
+"""Exit code of programs that SIGPIPE ends, as shells report it."""
 
 _CLEAR_SCREEN = "\x1b[H\x1b[2J"
 _BYTES_PER_LINE = 16
@@ -57,7 +57,7 @@ async def _open(arguments: argparse.Namespace) -> Meter:
 
 @asynccontextmanager
 async def _opened(arguments: argparse.Namespace) -> AsyncIterator[Meter]:
-    """Open the meter that the command line names, and close it in the end."""
+    """Open the meter that the command line names, and close it at the end."""
     meter = await _open(arguments)
     try:
         yield meter
@@ -200,7 +200,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             print(end="", flush=True)
     except BrokenPipeError:
-        # Nobody wants the rest, which Python would try to write once more at its end.
+        # Nobody reads the rest, which Python would try to write again when it exits.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):
             os.dup2(nowhere, stream)

@@ -21,7 +21,7 @@ _COLUMN_WIDTH = 12
 
 
 def add_history_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the history command takes."""
+    """Add the arguments of the history command."""
     for name, what in (("from", "after"), ("to", "not after")):
         parser.add_argument(
             f"--{name}",
@@ -37,7 +37,7 @@ def add_history_arguments(parser: argparse.ArgumentParser) -> None:
         "--set",
         type=int,
         choices=range(1, 5),
-        help="data set (default: the one that tells most about energy)",
+        help="data set (default: the one that records most of the energies)",
     )
     parser.add_argument(
         "--pace",
@@ -52,7 +52,7 @@ def _time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as err:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time") from err
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time") from err
     return time if time.tzinfo else time.astimezone()
 
 
@@ -63,16 +63,16 @@ def _pace(text: str) -> float:
 
 
 class _ProgressBar:
-    """A line that shows how far a download is; nothing where nobody looks."""
+    """A line that shows the progress of a download, if the stream is a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Begin now."""
+        """Start now."""
         self._stream = stream if stream.isatty() else None
         self._time = asyncio.get_running_loop().time
         self._begun_at = self._time()
 
     def show(self, done: int, total: int) -> None:
-        """Show that so many of all intervals were read."""
+        """Show that done of total intervals were read."""
         if self._stream is None or not done:
             return
         filled = _BAR_WIDTH * done // total
@@ -86,7 +86,7 @@ class _ProgressBar:
         self._stream.flush()
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Clear the line."""
         if self._stream:
             self._stream.write(_CLEAR_LINE)
             self._stream.flush()
@@ -130,11 +130,11 @@ async def history(meter: Meter, arguments: argparse.Namespace) -> None:
             elif intervals and not arguments.json:
                 _print_rows(_rows(intervals))
     if not intervals and not arguments.json:
-        sys.stdout.write("No interval of this time is recorded\n")
+        sys.stdout.write("No interval of this period is recorded\n")
 
 
 def _opened(path: Path | None, stack: ExitStack) -> TextIO | None:
-    """Open the file to write, before anything is asked of the meter."""
+    """Open the file to write, before the meter is asked anything."""
     if path is None:
         return None
     try:
@@ -144,7 +144,7 @@ def _opened(path: Path | None, stack: ExitStack) -> TextIO | None:
 
 
 def _rows(intervals: Sequence[LoadProfileInterval]) -> Iterator[list[str]]:
-    """Return a table: what the columns are, and a row for each interval."""
+    """Return a table: the column names, and a row for each interval."""
     keys = list(
         dict.fromkeys(
             key for each in intervals for key in (*each.values, *each.statuses)

@@ -1,4 +1,4 @@
-"""Command line: what it prints, for people and as JSON."""
+"""Command line: the output, for people and as JSON."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ _TARIFF = re.compile(r"(.+)_tariff_(\d+)")
 
 
 def print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print facts as one JSON object, or below each other for people."""
+    """Print facts as one JSON object, or line by line for people."""
     if as_json:
         print(json.dumps(facts, default=_plain), flush=True)
     else:
@@ -26,7 +26,7 @@ def print_facts(facts: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def _plain(value: object) -> str:
-    """Return what JSON has no form for: times, in ISO 8601."""
+    """Return a text for what JSON does not have: times, in ISO 8601."""
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
@@ -98,7 +98,7 @@ def _tariff(key: str) -> int:
 
 
 def tariffs_together(keys: Iterable[str]) -> list[str]:
-    """Return register keys with the tariffs of each put into one item."""
+    """Return register keys, with the tariffs of each combined into one item."""
     highest: dict[str, int] = {}
     for key in keys:
         found = _TARIFF.fullmatch(key)

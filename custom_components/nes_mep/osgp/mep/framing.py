@@ -1,9 +1,9 @@
 """From a stream of bytes to MEP messages (guide, "MEP protocol").
 
-A message is its length (2 bytes, big-endian) and that many bytes. A length of
-zero is the alert sequence. There is no start mark and no checksum: a message that
-lost its beginning is found again by its impossible length or by the silence after
-it, and whether a message is what it seems is for the digest to say.
+A message is its length (2 bytes, big-endian) and that many bytes. A length of zero is
+the alert sequence. There is no start mark and no checksum: after a message that lost
+its beginning, framing recovers at an impossible length or at the silence after it, and
+only the digest says whether a message is genuine.
 """
 
 LONGEST_MESSAGE = 512
@@ -24,7 +24,7 @@ class Framer:
         return bool(self._received)
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take received bytes and return the messages they complete."""
+        """Add received bytes and return the messages that they complete."""
         received = self._received
         received += data
         messages = []

@@ -1,6 +1,6 @@
-"""Finding out whether a meter takes TLS, without anything being read.
+"""Finding out whether a meter accepts TLS, without reading anything.
 
-A handshake proves the key to both sides and reveals nothing of it, whoever listens.
+A handshake proves the key to both sides and reveals nothing of it to a listener.
 """
 
 from contextlib import suppress
@@ -31,9 +31,9 @@ _HOPELESS = (PortError, NoReplyError, TlsUnsupportedError)
 async def probe_tls(
     url: str, key: bytes, *, clock: HostClock = HOST_CLOCK
 ) -> KeyKind | None:
-    """Open a port and return as which of its keys the meter takes a key in TLS.
+    """Open a port and return as which kind of key the meter accepts a key in TLS.
 
-    None says that no session could be made, for whatever reason.
+    None means that no session could be established, for whatever reason.
     """
     port = MessagePort(url, statistics=LinkStatistics(), clock=clock)
     try:
@@ -43,10 +43,10 @@ async def probe_tls(
 
 
 async def probe_tls_on(port: MessagePort, key: bytes) -> KeyKind | None:
-    """Do the same on a port that others use too, in turns of its own.
+    """Do the same on a port that others use too, in turn with them.
 
-    A session that was made is ended at once, so that the meter is asked in the
-    old mode as before.
+    A session is ended as soon as it is established, so that the meter can be asked in
+    the old mode as before.
     """
     try:
         await port.open()
@@ -59,7 +59,7 @@ async def probe_tls_on(port: MessagePort, key: bytes) -> KeyKind | None:
 
 
 async def _takes(port: MessagePort, security: TlsSecurity) -> bool:
-    """Return whether there is a session with a key; raises what is hopeless."""
+    """Return whether a session can be established; raise errors that will not pass."""
 
     async def talk(exchange: Exchange) -> None:
         try:

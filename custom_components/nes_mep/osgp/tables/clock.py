@@ -34,7 +34,7 @@ def decode_utc_clock(data: bytes) -> UtcClock:
 
 @dataclass(frozen=True, slots=True)
 class LocalClock:
-    """BT55: the meter's local clock, naive, and what the tariff is.
+    """BT55: the meter's local clock, naive, and the tariff.
 
     tier and season count from 0, as in the table. tariff_control says what chose the
     tier: calendar, manual (until the next switch), manual_indefinitely, or override.

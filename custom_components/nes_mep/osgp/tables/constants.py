@@ -7,7 +7,7 @@ from .fields import TableData
 CONSTANTS_LENGTH = 17
 _ENERGY_UNITS = (1, 10, 100)
 _DIRECT = (0, 1)
-"""Ratios, not set and set, of a meter without transformers."""
+"""Ratios of a meter without transformers: not set, or 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ def decode_constants(data: bytes) -> Constants:
 def energy_unit_offset(firmware_major: int, maximum_tiers: int) -> int:
     """Return the offset of the energy register unit in ET55.
 
-    It lies behind the thresholds of the step tariff, one less than the tiers that
-    the meter can have (BT20.7); 4.x meters have one byte more before them.
+    It follows the thresholds of the step tariff, of which there is one less than the
+    tiers that the meter can have (BT20.7); 4.x meters have one more byte before them.
     """
     thresholds = 147 if firmware_major >= 4 else 146
     return thresholds + 4 * (maximum_tiers - 1) + 39
@@ -70,5 +70,5 @@ def decode_energy_unit(data: bytes, offset: int) -> int:
     table = TableData("ET55", data, start=offset)
     unit = table.uint(offset)
     if unit not in _ENERGY_UNITS:
-        raise table.error(offset, 1, f"{unit} is no energy register unit")
+        raise table.error(offset, 1, f"{unit} is not an energy register unit")
     return unit

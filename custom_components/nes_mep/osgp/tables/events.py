@@ -42,10 +42,10 @@ def decode_event_log_dimensions(data: bytes) -> EventLogDimensions:
 class MeterEvent:
     """An entry of an event log.
 
-    time is in UTC, and None where the meter had no time. user is who was at work
-    in the meter: "none", "power_line", "mep", or the number of a user of the
-    optical port. log is the name of the table. event_id and argument are explained
-    in the manual of the meter.
+    time is in UTC, and None where the meter had no time. user is who accessed the
+    meter: "none", "power_line", "mep", or the number of a user of the optical port. log
+    is the name of the table. event_id and argument are explained in the manual of the
+    meter.
     """
 
     sequence_number: int
@@ -59,9 +59,9 @@ class MeterEvent:
 def entries_after(header: LogHeader, after: int) -> int:
     """Return how many entries have to be read for those after a sequence number.
 
-    Entries before them can be among these, as both logs share their numbers. The
-    answer is 0 where the log has nothing newer; a meter before 3.70 counts from
-    the start again when its log is cleared.
+    Older entries can be among these, because both logs share their numbers. The result
+    is 0 if the log has nothing newer; a meter before 3.70 counts from the start again
+    when its log is cleared.
     """
     return max(0, min(header.valid_entries, header.last_sequence_number - after))
 
@@ -77,7 +77,7 @@ def decode_events(
     length = dimensions.entry_length
     table = TableData(header.name, data)
     if len(data) % length:
-        raise table.error(0, len(data), f"no whole entries of {length} bytes")
+        raise table.error(0, len(data), f"not whole entries of {length} bytes")
     newer = header.last_sequence_number
     events: list[MeterEvent] = []
     for offset in reversed(range(0, len(data), length)):

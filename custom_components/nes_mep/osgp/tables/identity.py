@@ -8,7 +8,7 @@ from .fields import TableData
 GENERAL_LENGTH = 16
 SERIAL_NUMBER_LENGTH = 30
 SYSTEM_LENGTH = 117
-"""Bytes of ET04 that are of use, up to the interface version (offset 116)."""
+"""Bytes of ET04 that are used, up to the interface version (offset 116)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def decode_system_information(data: bytes) -> SystemInformation:
 def decode_transceiver_id(data: bytes) -> str:
     """Decode the transceiver id of ET04, 6 bytes from offset 4 on, as hex digits.
 
-    Raises DecodeError also when it is not set.
+    Raises DecodeError, also if it is not set.
     """
     identifier = TableData("ET04", data, start=4).raw(4, 6)
     if not any(identifier):

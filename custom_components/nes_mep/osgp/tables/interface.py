@@ -1,4 +1,4 @@
-"""ET42: the dimensions that can change within a firmware version, gathered."""
+"""ET42: a collection of the dimensions that can change within a firmware version."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +19,7 @@ _SMALLEST_DIGITS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterfaceDefinition:
-    """What of ET42 no other table tells.
+    """The fields of ET42 that are in no other table.
 
     load_profile_sources has the extended source ids of the channels of the four data
     sets of the load profile. rollover_digits is how many decimal digits an energy
@@ -36,7 +36,7 @@ def decode_interface_definition_length(data: bytes) -> int:
 
 
 def decode_interface_definition(data: bytes) -> InterfaceDefinition:
-    """Decode ET42, all of it; its parts follow each other and have no fixed place.
+    """Decode all of ET42; its parts follow each other at no fixed offsets.
 
     Raises DecodeError.
     """
@@ -75,5 +75,5 @@ def _rollover_digits(table: TableData, offset: int) -> int | None:
         return None
     digits = table.uint(offset + 7)
     if not _SMALLEST_DIGITS <= digits <= _LARGEST_DIGITS:
-        raise table.error(offset + 7, 1, f"{digits} are no digits of a register")
+        raise table.error(offset + 7, 1, f"{digits} is not a number of register digits")
     return digits

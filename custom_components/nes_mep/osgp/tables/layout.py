@@ -23,7 +23,7 @@ class CurrentLayout:
 
     @property
     def totals(self) -> int:
-        """Offset of the first total: 1 behind the demand reset counter, else 0."""
+        """Offset of the first total: 1 after the demand reset counter, else 0."""
         return int(self.dimensions.demand_reset_counter)
 
     @property
@@ -101,7 +101,7 @@ class PresentLayout:
 
     @property
     def demand_record_length(self) -> int:
-        """Length of a present demand: the time remaining, if it is on, and itself."""
+        """Length of a present demand: the time remaining, if enabled, and the value."""
         return REGISTER_LENGTH + 3 * self.dimensions.time_remaining
 
     @property
@@ -115,7 +115,7 @@ class PresentLayout:
         return self.value(self.dimensions.present_values)
 
     def demand(self, index: int) -> int:
-        """Return the offset of a present demand, behind its time remaining."""
+        """Return the offset of a present demand, after its time remaining."""
         return (index + 1) * self.demand_record_length - REGISTER_LENGTH
 
     def value(self, index: int) -> int:
@@ -132,15 +132,15 @@ class Span:
 
     @property
     def end(self) -> int:
-        """Offset of the first byte behind."""
+        """Offset of the first byte after it."""
         return self.offset + self.length
 
 
 def spans(registers: Iterable[Span], capacity: int, gap: int) -> list[Span]:
     """Return the fewest spans that hold the registers.
 
-    No span is longer than capacity bytes or goes over more than gap bytes that are
-    not wanted, and no register lies in two of them.
+    No span is longer than capacity bytes or includes more than gap unwanted bytes in a
+    row, and no register lies in two of them.
     """
     found: list[Span] = []
     for register in sorted(registers, key=lambda each: each.offset):

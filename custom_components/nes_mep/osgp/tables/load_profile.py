@@ -22,7 +22,7 @@ CONFIGURATION_LENGTH = 30
 _DATA_SETS_OFFSET = 7
 _DATA_SET_LENGTH = 6
 _CONFIGURATION_SPACINGS = (((3, 60), 131), ((3, 50), 111), ((0, 0), 107))
-"""By the firmware since when: the length of a data set's whole part of ET21."""
+"""Length of a data set's whole part of ET21, by the first firmware that has it."""
 _MODULE_SPACING = 131
 _FIRST_METER_MAJOR = 2
 
@@ -62,7 +62,7 @@ class DataSetDimensions:
 def interval_length(code: int) -> timedelta | None:
     """Return the interval that a number in BT61 or ET21 means, None for no interval.
 
-    1 to 60 are minutes and 84 is a day; so 61 to 84 are taken for 1 to 24 hours.
+    1 to 60 are minutes and 84 is a day; so 61 to 84 are taken as 1 to 24 hours.
     """
     if code in _MINUTES:
         return timedelta(minutes=code)
@@ -95,7 +95,7 @@ def decode_load_profile_sources(
 ) -> tuple[tuple[int, ...], ...]:
     """Decode BT62: the source ids of the channels of each data set.
 
-    Raises DecodeError for recorded values that are no plain INT32.
+    Raises DecodeError for recorded values that are not plain INT32.
     """
     table = TableData("BT62", data)
     sources: list[tuple[int, ...]] = []

@@ -25,7 +25,7 @@ class IntervalFlag(Flag):
 
 
 class Usability(Enum):
-    """What a recorded value is good for.
+    """How a recorded value can be used.
 
     A PARTIAL value is a good reading of its register; only the interval before it
     was shorter or longer than usual.
@@ -39,7 +39,7 @@ class Usability(Enum):
 class ChannelStatus(Enum):
     """What the meter says about one value: the status of a channel.
 
-    TIME_REPEATED is not the meter's word: a later interval has the same time or an
+    TIME_REPEATED does not come from the meter: a later interval has the same time or an
     earlier one, because the clock was set back in between.
     """
 
@@ -60,9 +60,9 @@ class ChannelStatus(Enum):
 
     @property
     def usability(self) -> Usability:
-        """What a value with this status is good for.
+        """How a value with this status can be used.
 
-        With a clock error the value is right and its time is not known.
+        With a clock error, the value is right but its time is unknown.
         """
         return _USABILITY.get(self, Usability.UNUSABLE)
 
@@ -111,8 +111,8 @@ def block_layout(
 ) -> BlockLayout:
     """Return the layout of the blocks of a data set that is used.
 
-    It is that of ET21, the configuration, if this agrees with BT61, the dimensions;
-    else it is built from the dimensions by the rules of the guide.
+    It is that of ET21, the configuration, if that agrees with BT61, the dimensions;
+    otherwise it is computed from the dimensions by the rules of the guide.
     """
     assert dimensions.interval
     status_size = (dimensions.intervals + 7) // 8
@@ -183,7 +183,7 @@ class BlockHeader:
         return self.interval_end(-1)
 
     def is_recorded(self, index: int) -> bool:
-        """Return whether an interval is recorded; else its bytes mean nothing."""
+        """Return whether an interval is recorded; if not, its bytes mean nothing."""
         return bool(self.recorded >> index & 1)
 
     def interval_end(self, index: int) -> datetime:

@@ -34,8 +34,8 @@ class LogKind(Enum):
 class LogHeader:
     """The header of a log, whose entries are a circular queue.
 
-    name is the name of the table. A reader compares the headers from before and
-    after it read entries: where they differ, the meter may have overwritten some.
+    name is the name of the table. A reader compares the headers from before and after
+    it read entries: if they differ, the meter may have overwritten some.
     """
 
     name: str
@@ -69,8 +69,8 @@ def entry_indices(
 ) -> tuple[int, ...]:
     """Return the indices of the newest count entries (None: all), newest last.
 
-    entries is the number of entries that the log can hold. Raises DecodeError
-    where the header does not fit to it.
+    entries is the number of entries that the log can hold. Raises DecodeError if the
+    header does not fit it.
     """
     valid = header.valid_entries
     if valid and not (valid <= entries and header.last_index < entries):

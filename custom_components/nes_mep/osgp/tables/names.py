@@ -23,9 +23,9 @@ def parse_table(text: str) -> int:
     Raises ValueError when it is neither.
     """
     if not (match := _TABLE_NAME.fullmatch(text.strip())):
-        raise ValueError(f"{text!r} is no table: write BT23, ET03, 23 or 0x0803")
+        raise ValueError(f"{text!r} is not a table: write BT23, ET03, 23 or 0x0803")
     number = int(match["number"], 0 if match["number"][:2].upper() == "0X" else 10)
     table = number + (EXTENDED if (match["kind"] or "").upper() == "ET" else 0)
     if table > _LARGEST_TABLE_ID:
-        raise ValueError(f"{text!r} is no table: its number is too large")
+        raise ValueError(f"{text!r} is not a table: its number is too large")
     return table

@@ -15,7 +15,7 @@ _DEEP_SAGS_THRESHOLD = 479
 _DEEP_SAGS = 480
 _NO_DEEP_SAGS = 255
 
-# Ends of the parts of the table that are of use, counted from the end of the outage
+# Ends of the parts of the table that are used, counted from the end of the outage
 # records plus 6 as the guide counts, with the first firmware versions that have them.
 _BASIC_END = 139
 _DISTORTIONS_END = 287
@@ -28,14 +28,14 @@ _ENDS = (
 
 
 def power_quality_offset(outage_records: int) -> int:
-    """Return where ET09 goes on after its outage records (ET04.53 of them)."""
+    """Return where ET09 continues after its outage records (ET04.53 of them)."""
     return OUTAGE_RECORD_LENGTH * outage_records + 6
 
 
 def power_quality_length(
     firmware_version: tuple[int, int, int], outage_records: int
 ) -> int:
-    """Return how much of ET09 is of use in meters of a firmware version."""
+    """Return how much of ET09 is used in meters of a firmware version."""
     return OUTAGE_RECORD_LENGTH * outage_records + max(
         end for first, end in _ENDS if firmware_version[:2] >= first
     )
@@ -171,7 +171,7 @@ def _deep_sags(table: TableData, base: int) -> tuple[int, ...] | None:
 def power_quality_values(
     quality: PowerQuality, phases: Collection[int] = (1, 2, 3)
 ) -> dict[str, float | int | datetime]:
-    """Return what an owner can use of ET09, by key, for the phases of the meter.
+    """Return the values of ET09 that an owner can use, by key, for the meter's phases.
 
     Voltages are in V, frequencies in Hz, distortions in percent. The time and the
     extremes of what never happened are left out, and deep sags where the meter

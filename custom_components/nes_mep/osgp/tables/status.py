@@ -1,4 +1,4 @@
-"""How the meter is: alarms (BT03), load disconnect (ET23) and hardware (ET29)."""
+"""The state of the meter: alarms (BT03), load disconnect (ET23), hardware (ET29)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ def decode_disconnect_state(data: bytes) -> str:
     table = TableData("ET23", data, start=DISCONNECT_OFFSET)
     state = table.uint(DISCONNECT_OFFSET)
     if state >= len(_DISCONNECT_STATES):
-        raise table.error(DISCONNECT_OFFSET, 1, f"{state} is no disconnect state")
+        raise table.error(DISCONNECT_OFFSET, 1, f"{state} is not a disconnect state")
     return _DISCONNECT_STATES[state]
 
 
