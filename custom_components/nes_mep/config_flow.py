@@ -64,7 +64,7 @@ _KEY_SELECTOR = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
 
 
 def _security_selector(*choices: str) -> SelectSelector:
-    """Return the choice between modes of security, and more."""
+    """Return a selector of security modes, and of further choices."""
     return SelectSelector(
         SelectSelectorConfig(
             options=[*choices, *_SECURITY_MODES],
@@ -145,7 +145,7 @@ OPTIONS_SCHEMA = vol.Schema(
 
 
 class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
-    """Asks for port and key, proves both, and learns which meter is there."""
+    """Asks for port and key, proves both, and identifies the meter."""
 
     VERSION = 1
     # Since 2, entries say which mode of security they use; before, it was the digest.
@@ -196,7 +196,7 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
     async def _async_keep(
         self, port: str, key: str, security: LinkSecurity
     ) -> ConfigFlowResult:
-        """Keep what was proved to work, after a warning where one is due."""
+        """Store what was proved to work, after a warning if one is due."""
         self._data = {CONF_PORT: port, CONF_KEY: key, **security.entry_data}
         if is_exposed(port, security):
             if self.source == SOURCE_RECONFIGURE:
@@ -206,13 +206,13 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
 
     @callback
     def _async_go_on(self, entry: ConfigEntry) -> None:
-        """Let the meter of an entry be read as before, while nothing is changed."""
+        """Reload an entry that was not changed, so that its meter is read as before."""
         self.hass.config_entries.async_schedule_reload(entry.entry_id)
 
     async def async_step_unencrypted(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Say that the network can see and change the readings, and go on."""
+        """Warn that others on the network can see and change the readings."""
         if user_input is None:
             return self.async_show_form(
                 step_id="unencrypted", data_schema=vol.Schema({})
@@ -273,7 +273,7 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reauth_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for the key, and keep it if the same meter accepts it in the same mode."""
+        """Ask for the key; store it if the same meter accepts it in the same mode."""
         entry = self._get_reauth_entry()
         errors: dict[str, str] = {}
         if user_input is not None:
@@ -298,12 +298,12 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
 
 
 class NesMepOptionsFlow(OptionsFlowWithReload):
-    """Asks how often to poll, and what to do by itself."""
+    """Asks how often to poll, and what to do automatically."""
 
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Show and keep the options."""
+        """Show and store the options."""
         if user_input is not None:
             options: dict[str, Any] = {}
             for name, value in user_input.items():

@@ -52,12 +52,12 @@ LINK: Final = "link"
 class MeterData:
     """What was read last.
 
-    values are readings by key, in the units shown: None where the meter has none now,
-    missing where it could not be read. failed_tables names the tables (as "BT23") that
-    the last poll could not read. reported are the keys of all that the meter has.
+    values are readings by key, in the units shown: None if the meter has none now,
+    missing if it could not be read. failed_tables names the tables (as "BT23") that the
+    last poll could not read. reported are the keys of everything that the meter has.
     mbus_devices are the M-Bus meters by the ids of their devices. statistics are the
     link counters as long as an entity shows them. It compares by value, so that a poll
-    without news changes nothing.
+    without changes updates nothing.
     """
 
     values: Mapping[str, Value | None]
@@ -72,8 +72,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
     The meter is open from the first refresh until the entry is unloaded. Its link
     recovers by itself, so it is never opened a second time. Every poll reads the
-    registers; what changes seldom is read after a poll, in the background, and the
-    meter's port takes the requests of both in turn.
+    registers; what changes seldom is read after a poll, in the background, and their
+    requests take turns on the port.
     """
 
     config_entry: NesMepConfigEntry
@@ -157,7 +157,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         return self._async_collect()
 
     async def _async_read_registers(self) -> Readings:
-        """Read what enabled entities show; the link is watched even if that is nothing.
+        """Read what enabled entities show, or the default registers if that is nothing.
 
         Raises UpdateFailed, ConfigEntryAuthFailed or ConfigEntryError, translated.
         """
@@ -179,9 +179,9 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         return readings
 
     async def _async_verify_own_meter(self) -> None:
-        """Ask which meter answers, if the session began anew since the last time.
+        """Verify which meter answers, if a new session has begun since the last time.
 
-        The meter may have been exchanged: readings of another one would appear in the
+        The meter may have been replaced: readings of another one would appear in the
         statistics as consumption. Raises MeterError, and ConfigEntryError for another
         meter.
         """
@@ -237,7 +237,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
     @callback
     def _async_start_slow(self) -> None:
-        """Read in the background what is due by now, unless that is going on.
+        """Read in the background what is due, unless such a read is in progress.
 
         What falls due before the middle between this poll and the next is read now.
         """
@@ -252,11 +252,11 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
     @property
     def _contexts(self) -> set[str]:
-        """What is shown, or needed to see whether something is wrong."""
+        """What entities show, or an issue needs."""
         return set(self.async_contexts()) | self.monitor.clock_issue.contexts
 
     async def _async_read_slowly(self, due: list[SlowReading]) -> None:
-        """Read one after the other and hand on what each brings."""
+        """Perform slow readings in turn, and publish what each returns."""
         for reading in due:
             may_go_on = await self.slow.read(reading, self._clock.time())
             await self.monitor.async_read_slowly(reading, self.slow, self.meter)
@@ -269,7 +269,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
     @callback
     def _async_stop_background(self) -> None:
-        """Do nothing in the background any more, as the meter will be closed."""
+        """Stop what runs in the background, because the meter will be closed."""
         self._is_closing = True
         self._recovery.async_stop()
         if self._slow_task is not None:
@@ -282,7 +282,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
     @callback
     def _async_collect(self) -> MeterData:
-        """Return what is known now, and remove the entities of what is no more."""
+        """Return what is known now, and remove entities that are no longer reported."""
         data = MeterData(
             values={**self._readings.values, **self.slow.values},
             failed_tables=frozenset(self._readings.errors),
@@ -298,15 +298,15 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
     @property
     def is_read_whole(self) -> bool:
-        """Whether the last poll brought all that it asked for."""
+        """Whether the last poll returned everything that it asked for."""
         return self.last_update_success and not self.data.failed_tables
 
     def _wanted_registers(self) -> set[str]:
         """Return the keys of the registers that enabled entities show.
 
-        Every entity that shows a value gives its key as context. Before there are
-        entities for a register, the registry knows whether one will come, and where
-        it does not, what is enabled by default.
+        Every entity that shows a value gives its key as context. Before a register has
+        an entity, the registry knows whether it will be enabled; if the registry does
+        not know it either, the default counts.
         """
         registers = self.meter.registers.keys()
         wanted = registers & set(self.async_contexts())
@@ -324,7 +324,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         return wanted
 
     def _log_failed_tables(self, errors: Mapping[str, MeterError]) -> None:
-        """Log a table once when it cannot be read and once when that is over."""
+        """Log a table once when it fails and once when it can be read again."""
         before: frozenset[str] = self.data.failed_tables if self.data else frozenset()
         for table in sorted(errors.keys() - before):
             _LOGGER.warning("%s: %s is missing: %s", self.name, table, errors[table])

@@ -63,9 +63,9 @@ _FIRST_METER_MAJOR = 2
 class MeterIdentity:
     """Who the meter is.
 
-    serial_number is the grid company's number of the meter (ET03), or the
-    transceiver id in hex where that is empty. firmware is x.yy.zz, and
-    firmware_version the same as numbers.
+    serial_number is the grid company's number of the meter (ET03), or the transceiver
+    id in hex if that is empty. firmware is x.yy.zz, and firmware_version the same as
+    numbers.
     """
 
     serial_number: str
@@ -153,7 +153,7 @@ async def _read_selection[T](
     decode: Callable[[bytes, RegisterDimensions], T],
     default: Callable[[RegisterDimensions], T],
 ) -> T:
-    """Read BT22 or BT27, or assume the guide's order where the meter refuses it."""
+    """Read BT22 or BT27, or assume the guide's order if the meter refuses it."""
     try:
         return decode(await link.read(table, 0, length), dimensions)
     except RefusalError as err:

@@ -21,8 +21,8 @@ _PARTIAL_READ_REFUSED = frozenset(
 class Link(ABC):
     """Reads bytes of a meter's tables, and recovers from what goes wrong on the way.
 
-    statistics counts what happens, trace keeps the last exchanges, and clock is what
-    all waits go by.
+    statistics counts what happens, trace records the last exchanges, and clock is used
+    for all waits.
     """
 
     statistics: LinkStatistics
@@ -42,28 +42,28 @@ class Link(ABC):
     @property
     @abstractmethod
     def sessions(self) -> int:
-        """How often a session with the meter began; another meter may answer since."""
+        """How many sessions have begun; a new one may be with another meter."""
 
     @property
     @abstractmethod
     def restarts(self) -> int | None:
-        """How often the meter began anew by itself, which announces new dimensions.
+        """How often the meter started anew on its own, which may mean new dimensions.
 
-        None where the link does not tell.
+        None if the link cannot tell.
         """
 
     @abstractmethod
     async def request(self, request: ReadRequest) -> bytes:
         """Return the table data that the meter answers to a request.
 
-        Raises RefusalError when the meter refuses it, and every other child of
-        MeterError when no verified reply could be had.
+        Raises RefusalError if the meter refuses it, and every other child of MeterError
+        if no verified reply was obtained.
         """
 
     async def read(
         self, table: int, offset: int, count: int, *, table_length: int | None = None
     ) -> bytes:
-        """Return count bytes of a table, fewer where the table ends before.
+        """Return count bytes of a table, fewer if the table ends before.
 
         What does not fit one reply is read in several. With table_length, the
         length of the whole table, a meter that refuses partial reads is asked for
@@ -92,9 +92,9 @@ class Link(ABC):
     async def read_to_end(self, table: int, offset: int) -> bytes:
         """Return the bytes of a table of unknown length from an offset on.
 
-        A read that goes beyond the end is refused by some meters and cut by others,
-        so the end is approached in ever smaller steps. Raises MeterError, and
-        RefusalError when not even one byte can be read.
+        A read beyond the end is refused by some meters and cut by others, so the end is
+        approached in ever smaller steps. Raises MeterError, and RefusalError if not
+        even one byte can be read.
         """
         data = bytearray()
         size = self.reply_capacity
@@ -112,15 +112,15 @@ class Link(ABC):
         return bytes(data)
 
     async def probe_tls(self, key: bytes) -> KeyKind | None:
-        """Return as which of its keys the meter takes a key in TLS, None for no TLS.
+        """Return as which kind of key the meter accepts a key in TLS, None for no TLS.
 
-        The mode of security of the link stays what it is.
+        The security mode of the link does not change.
         """
         return None
 
     @abstractmethod
     def forget_session(self) -> None:
-        """Let the next request start a new session."""
+        """Start a new session with the next request."""
 
     @abstractmethod
     async def close(self) -> None:

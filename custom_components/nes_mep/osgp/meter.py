@@ -46,20 +46,20 @@ _BT52 = parse_table("BT52")
 _ET04 = parse_table("ET04")
 
 _UNREADABLE = -1
-"""Stands for the interface version of a meter that does not tell it."""
+"""Stands for the interface version of a meter from which it cannot be read."""
 
 _PASSED_OVER = 100
-"""Unwanted bytes between two wanted registers that are read along: asking for the
-second one by itself would take longer."""
+"""Unwanted bytes between two wanted registers that are read as well: a separate request
+for the second one would take longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readings:
     """Values of registers by key, in shown units, and what could not be read.
 
-    A register that was read and has no value now, as the time of a demand that never
-    was, is None. errors has the error of each table, by its name, whose registers are missing
-    from values.
+    A register that was read and has no value, such as the time of a demand that has not
+    occurred, is None. errors has the error of each table, by its name, whose registers
+    are missing from values.
     """
 
     values: Mapping[str, Value | None]
@@ -71,8 +71,8 @@ class ResyncResult:
     """What a resynchronisation found.
 
     meter_time is the meter's clock, aware and in UTC. attempts is the number of
-    requests that it took, repetitions included. sequence_number_changed says
-    whether the meter's sequence number was another than the one believed.
+    requests that it took, repetitions included. sequence_number_changed says whether
+    the meter's sequence number differed from the one expected.
     """
 
     meter_time: datetime
@@ -83,13 +83,13 @@ class ResyncResult:
 class Meter:
     """A meter behind a port, identified, with its registers located.
 
-    Made by Meter.open. Its link heals by itself on the next read.
+    Created by Meter.open. Its link recovers by itself on the next read.
     """
 
     def __init__(
         self, link: Link, identity: MeterIdentity, register_map: RegisterMap
     ) -> None:
-        """Take what Meter.open has read."""
+        """Initialize with what Meter.open has read."""
         self.identity = identity
         self._link = link
         self._has_read = False
@@ -113,14 +113,12 @@ class Meter:
     ) -> Self:
         """Open a port and read what is needed to understand the meter behind it.
 
-        url is a device path or a serialx URL, key the 16 bytes of the MEP key.
-        security is the one mode that will be used; TLS needs to be told which key it
-        is. trace is where to keep what goes over the link lately, if the meter's own
-        would not do, and clock what all waits go by.
-        Raises PortError when the port does not open, NoReplyError when
-        nothing answers, KeyRefusedError when the meter refuses the key,
-        TlsUnsupportedError when it begins no TLS session, and every other
-        child of MeterError.
+        url is a device path or a serialx URL, key the 16 bytes of the MEP key. security
+        is the one mode that will be used; TLS needs to know which key it is. trace is
+        where to record the traffic, by default a new Trace, and clock is used for all
+        waits. Raises PortError when the port does not open, NoReplyError when nothing
+        answers, KeyRefusedError when the meter refuses the key, TlsUnsupportedError
+        when it begins no TLS session, and every other child of MeterError.
         """
         statistics = LinkStatistics()
         link = MepClient(
@@ -152,14 +150,14 @@ class Meter:
 
     @property
     def trace(self) -> Trace:
-        """What went over the link lately."""
+        """The recent traffic of the link."""
         return self._link.trace
 
     @property
     def sessions(self) -> int:
-        """How often the session with the meter began.
+        """How many sessions with the meter have begun.
 
-        Another meter may answer since: read_serial_number tells.
+        A new session may be with another meter: read_serial_number tells.
         """
         return self._link.sessions
 
@@ -219,11 +217,11 @@ class Meter:
 
     @property
     def slow_tables(self) -> Mapping[str, SlowTable]:
-        """What can be read beside the registers, at a slower pace."""
+        """What can be read in addition to the registers, less often."""
         return SLOW_TABLES
 
     async def read_slow_table(self, name: str) -> Mapping[str, Value] | None:
-        """Return the values of a slow table by key, None where the meter lacks it.
+        """Return the values of a slow table by key, None if the meter does not have it.
 
         What has not happened yet has no value.
 
@@ -281,13 +279,13 @@ class Meter:
     ) -> LoadProfileDownload:
         """Return a download of recorded intervals, an asynchronous iterator.
 
-        It brings batches, newest first, of the intervals that end after start and
-        not after end (aware; None: no limit), from the data set with that number or
-        from the one that tells most about energy. period is the seconds that a
-        request of the link shall take on average, polls included. Each part is a
-        request of its own, so that a poll waits for one message at most.
-        Raises ValueError for naive times; iterating raises MeterError, and going on
-        after that continues where it stopped.
+        It yields batches, newest first, of the intervals that end after start and not
+        after end (aware; None: no limit), from the data set with that number or from
+        the one that records most of the energies. period is the average number of
+        seconds per request of the link, polls included. Each part is a request of its
+        own, so that a poll waits for one message at most. Raises ValueError for naive
+        times; iterating raises MeterError, and iterating further continues where it
+        stopped.
         """
         return LoadProfileDownload(
             self._link,
@@ -300,7 +298,7 @@ class Meter:
         )
 
     async def read_serial_number(self) -> str:
-        """Read which meter answers now, as identity says it. Raises MeterError."""
+        """Read the serial number of the meter that answers now. Raises MeterError."""
         return await read_serial_number(self._link)
 
     async def read_clock(self) -> UtcClock:
@@ -314,7 +312,7 @@ class Meter:
     async def read_table(
         self, table: int, offset: int = 0, count: int | None = None
     ) -> bytes:
-        """Return bytes of any table as they are, fewer where it ends before.
+        """Return raw bytes of any table, fewer if it ends before.
 
         Without a count, all up to the end of the table. Raises MeterError.
         """
@@ -323,7 +321,7 @@ class Meter:
         return await self._link.read_to_end(table, offset)
 
     def table_contents(self, table: int, offset: int, data: bytes) -> Plain:
-        """Return what bytes of a table mean as plain values, None if nobody knows."""
+        """Return what bytes of a table mean as plain values, None if unknown."""
         return table_contents(table, offset, data, self._register_map, self._registers)
 
     async def request(self, request: ReadRequest) -> bytes:
@@ -331,10 +329,10 @@ class Meter:
         return await self._link.request(request)
 
     async def resync(self) -> ResyncResult:
-        """Drop what is believed about the session and start it anew with BT52.
+        """Drop the session or sequence number, and start anew by reading BT52.
 
-        The request carries a number out of the blue, so that the meter tells its
-        own. Raises MeterError.
+        The request carries a random number, so that the meter returns its own. Raises
+        MeterError.
         """
         requests, restarts = self.statistics.requests, self._link.restarts
         self._link.forget_session()
@@ -346,14 +344,14 @@ class Meter:
         )
 
     async def probe_tls(self, key: bytes) -> KeyKind | None:
-        """Return as which of its keys the meter takes a key in TLS, None for no TLS.
+        """Return as which kind of key the meter accepts a key in TLS, None for no TLS.
 
-        The mode of security stays the one that the meter was opened in.
+        The security mode stays the one that the meter was opened in.
         """
         return await self._link.probe_tls(key)
 
     def _locate(self, register_map: RegisterMap) -> None:
-        """Take dimensions and selections as the present ones."""
+        """Use these dimensions and selections from now on."""
         self._register_map = register_map
         self._registers = locate_registers(register_map)
         self._readers.clear()
@@ -363,7 +361,7 @@ class Meter:
 
     @property
     def _has_restarted(self) -> bool:
-        """Whether the meter has changed its sequence number by itself."""
+        """Whether the meter has changed its sequence number on its own."""
         return self._link.restarts != self._restarts
 
     @property
@@ -371,18 +369,18 @@ class Meter:
         """Whether the interface version must be read before registers are.
 
         The version to compare with is read after the first readings, which it would
-        only delay; where there are no sequence numbers, it is read every time.
+        only delay; if there are no sequence numbers, it is read every time.
         """
         if self._has_restarted or self._link.restarts is None:
             return True
         return self._interface_version is None and self._has_read
 
     async def _check_layout(self) -> bool:
-        """Learn the layout of the tables again if it may be another; tell if it was.
+        """Learn the tables' layout again if it may have changed; return whether it did.
 
         A meter that raises its interface version (ET04.116) also makes its sequence
-        number jump. Where the version cannot be read, a jump is reason enough.
-        Raises MeterError.
+        number jump. If the version cannot be read, a jump is reason enough. Raises
+        MeterError.
         """
         restarts, known = self._link.restarts, self._interface_version
         try:
@@ -404,7 +402,7 @@ class Meter:
         return changed
 
     def _stored(self, wanted: Iterable[Register]) -> list[Register]:
-        """Return the registers in tables that are needed to show others."""
+        """Return the registers in tables that are needed for the wanted ones."""
         keys = dict.fromkeys(
             key for register in wanted for key in register.operands or (register.key,)
         )

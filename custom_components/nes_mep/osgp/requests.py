@@ -57,7 +57,7 @@ class PartialRead:
 
     @override
     def __str__(self) -> str:
-        """Say what is asked for, as errors quote it."""
+        """Return what is asked for, as errors quote it."""
         return f"{table_name(self.table)} at {self.offset}, {self.count} bytes"
 
 
@@ -74,7 +74,7 @@ class FullRead:
 
     @override
     def __str__(self) -> str:
-        """Say what is asked for, as errors quote it."""
+        """Return what is asked for, as errors quote it."""
         return f"{table_name(self.table)} in full"
 
 

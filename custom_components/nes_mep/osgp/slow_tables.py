@@ -1,7 +1,7 @@
-"""What is read from a meter at a slower pace than its registers.
+"""What is read from a meter less often than its registers.
 
-A slow table is read by itself: it has its own period and fails by itself. Its values
-are flat, by the keys under which they are shown.
+A slow table is read separately, with a period and failures of its own. Its values are
+flat, by the keys under which they are shown.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -63,7 +63,7 @@ _OUTAGE_LOG_SINCE = (3, 70, 0)
 
 _MINUTE = 60.0
 _QUARTER_HOUR = 900.0
-"""Logs are in non-volatile memory, from which reading should be seldom."""
+"""Logs are in non-volatile memory, which should be read seldom."""
 
 type Reader = Callable[[], Awaitable[Mapping[str, Value]]]
 """Reads the values of a slow table; raises MeterError."""
@@ -71,11 +71,11 @@ type Reader = Callable[[], Awaitable[Mapping[str, Value]]]
 
 @dataclass(frozen=True, slots=True)
 class SlowTable:
-    """A table, or a part of one, that is read at a pace of its own.
+    """A table, or a part of one, that is read at its own pace.
 
-    period is how many seconds should lie between two reads. prepare asks the meter
-    once what is needed to read it, and returns the reader, or None where
-    the meter does not have it; it raises MeterError.
+    period is the seconds between two reads. prepare asks the meter once for what is
+    needed to read it, and returns the reader, or None if the meter does not have it; it
+    raises MeterError.
     """
 
     name: str

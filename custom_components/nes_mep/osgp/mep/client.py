@@ -1,4 +1,4 @@
-"""Reading tables of a meter over a link that may fail in every way."""
+"""The client's side of the MEP link, with its recovery from errors."""
 
 import logging
 import secrets
@@ -37,18 +37,18 @@ _PROBES = 2
 """How often each rung of the recovery ladder is tried for one request."""
 
 _REOPEN_AFTER_SILENCE = 10.0
-"""Seconds without a reply after which the port is opened anew."""
+"""Seconds without a reply after which the port is reopened."""
 
 
 class MepClient(Link):
     """The link through the MEP.
 
-    One request is asked until it is answered or each rung of the ladder was tried:
-    the same bytes again after silence (the port does that), a new session where
-    there are sessions, the next sequence number after a reply that cannot be
-    verified, the meter's own number after "invalid sequence number", the clock after
-    "authentication failure" to learn whether the key still works, and a reopened
-    port. The mode of security never changes.
+    One request is asked until it is answered or each rung of the ladder was tried: the
+    same bytes again after silence (the port does that), a new session where there are
+    sessions, the next sequence number after a reply that cannot be verified, the
+    meter's own number after "invalid sequence number", the clock after "authentication
+    failure" to learn whether the key still works, and a reopened port. The security
+    mode never changes.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class MepClient(Link):
         trace: Trace,
         clock: HostClock,
     ) -> None:
-        """Join a port and a mode of security; nothing is sent yet."""
+        """Initialize with a port and a security mode; nothing is sent yet."""
         self.statistics = statistics
         self.trace = trace
         self.clock = clock
@@ -91,7 +91,7 @@ class MepClient(Link):
     @property
     @override
     def restarts(self) -> int | None:
-        """How often the meter changed its sequence number by itself.
+        """How often the meter changed its sequence number on its own.
 
         Numbers that it refused because a reply was lost do not count.
         """
@@ -103,10 +103,10 @@ class MepClient(Link):
 
     @override
     def forget_session(self) -> None:
-        """Let the next request start anew.
+        """Start anew with the next request.
 
-        It starts a new session, or carries a number out of the blue and so learns the
-        meter's own, which counts as a jump only if it is not the one believed before.
+        That request starts a new session, or carries a random number and so learns the
+        meter's own, which counts as a jump only if it is not the one expected before.
         """
         self._starts_anew = True
 
@@ -203,7 +203,7 @@ class MepClient(Link):
                 await self._reopen()
 
     async def _reopen(self) -> None:
-        """Open the port anew; what was agreed with the meter may be lost."""
+        """Reopen the port; a session may be lost."""
         self._security.forget()
         await self._port.reopen()
 
@@ -230,7 +230,7 @@ class MepClient(Link):
                 raise
 
     async def _attempt(self, exchange: Exchange, packet: bytes) -> bytes:
-        """Return the packet of a genuine reply; whatever comes of it is kept."""
+        """Return the packet of a genuine reply; record the outcome in the trace."""
         began, began_at = self.clock.time(), self.clock.now()
         sent = self.statistics.requests
         reply: bytes | None = None

@@ -35,7 +35,7 @@ class _Limits:
 
 _LOCAL = _Limits(reply=0.5, gap=0.25)
 _NETWORK = _Limits(reply=1.0, gap=1.0)
-"""A network transport may hold bytes back, there and back."""
+"""A network transport may delay bytes in both directions."""
 
 
 class MessagePort:
@@ -49,7 +49,7 @@ class MessagePort:
         clock: HostClock = HOST_CLOCK,
         baudrate: int = DEFAULT_BAUDRATE,
     ) -> None:
-        """Take a device path or a serialx URL; nothing is opened yet."""
+        """Initialize with a device path or a serialx URL; nothing is opened yet."""
         self.is_answering = False
         self._port = Port(
             url, self._receive, statistics=statistics, clock=clock, baudrate=baudrate
@@ -72,9 +72,9 @@ class MessagePort:
         await self._port.reopen()
 
     async def close(self, farewell: Envelope | None = None) -> None:
-        """Close the port for good; an exchange that is under way fails.
+        """Close the port for good; an exchange in progress fails.
 
-        A farewell is sent before, once, whether or not the meter answers it.
+        A farewell is sent once before, whether or not the meter answers it.
         """
         self._port.give_up()
         if farewell is not None:
@@ -86,11 +86,11 @@ class MessagePort:
 
     @property
     def copies(self) -> int:
-        """How often a request is sent until its silence is believed."""
+        """How many copies of a request are sent before silence counts as an error."""
         return _COPIES if self.is_answering else _FIRST_COPIES
 
     async def converse[T](self, talk: Callable[[Exchange], Awaitable[T]]) -> T:
-        """Return what a talk returns that has the port for itself, in its turn.
+        """Call talk in its turn, with the port to itself, and return its result.
 
         The exchange that it is given sends a request and returns the packet of the
         genuine reply; a request that is not answered is sent again if it is
@@ -127,7 +127,7 @@ class MessagePort:
         )
 
     def _receive(self, data: bytes) -> None:
-        """Take received bytes."""
+        """Process received bytes."""
         self._received_at = self._clock.time()
         alerts = self._framer.alerts
         self._messages.extend(self._framer.feed(data))

@@ -32,7 +32,7 @@ type Exchange = Callable[[Envelope], Awaitable[bytes]]
 
 
 class Security(ABC):
-    """A mode of protection: wraps requests, verifies and unwraps replies.
+    """A security mode: wraps requests, verifies and unwraps replies.
 
     The defaults are those of a mode without sessions.
     """
@@ -64,5 +64,5 @@ class Security(ABC):
         """Drop the session without telling the meter."""
 
     def farewell(self) -> Envelope | None:
-        """Drop the session; return what tells the meter, None if it has none."""
+        """Drop the session; return the message that ends it, None if there is none."""
         return None

@@ -15,7 +15,7 @@ class DigestSecurity(Security):
     reply_capacity = MESSAGE_LIMIT - DIGEST_LENGTH - REPLY_HEAD
 
     def __init__(self, key: bytes) -> None:
-        """Take the 16 bytes of the key."""
+        """Initialize with the 16 bytes of the key."""
         self._key = DigestKey(key)
 
     @override

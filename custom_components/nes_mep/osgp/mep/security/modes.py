@@ -1,4 +1,4 @@
-"""The modes of security by name."""
+"""The security modes by name."""
 
 from enum import StrEnum
 
@@ -22,7 +22,7 @@ def make_security(
 ) -> Security:
     """Return the one mode that a link uses for good, with the 16 bytes of the key.
 
-    Only TLS is told which key it is: in the other modes the meter tries both.
+    Only TLS needs to know which key it is: in the other modes the meter tries both.
     """
     if mode is SecurityMode.TLS:
         return TlsSecurity(key, key_kind)

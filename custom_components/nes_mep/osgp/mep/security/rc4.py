@@ -23,7 +23,7 @@ class Rc4Security(Security):
     reply_capacity = MESSAGE_LIMIT - DIGEST_LENGTH - REPLY_HEAD
 
     def __init__(self, key: bytes) -> None:
-        """Take the 16 bytes of the key."""
+        """Initialize with the 16 bytes of the key."""
         self._digest_key = DigestKey(key)
         self._encryption_key = _Rc4Key(_Rc4Key(key).encrypt(_CONSTANT))
 
@@ -46,7 +46,7 @@ class Rc4Security(Security):
 
 
 class _Rc4Key:
-    """A key that is not shown; encrypting and decrypting are the same."""
+    """A key that is never shown; encrypting and decrypting are the same."""
 
     __slots__ = ("_key",)
 
@@ -54,7 +54,7 @@ class _Rc4Key:
         self._key = key
 
     def encrypt(self, data: bytes, skip: int = 0) -> bytes:
-        """Return data with the key stream laid over it, from its byte skip on."""
+        """Return data combined with the key stream, from byte skip of that on."""
         encryptor = Cipher(ARC4(self._key), mode=None).encryptor()
         return encryptor.update(bytes(skip) + data)[skip:]
 

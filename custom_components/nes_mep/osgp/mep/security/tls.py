@@ -33,8 +33,8 @@ _KEY_REFUSED = frozenset(
 """The alerts of a server that has another key or does not know the identity."""
 
 _REFUSALS = 2
-"""Handshakes that must be refused for the key's sake, one after the other, until the
-key is called wrong: a damaged one is refused in the same words."""
+"""Handshakes in a row that the meter must refuse because of the key before the key
+counts as wrong: a damaged one is refused in the same way."""
 
 
 class _RequestCode(IntEnum):
@@ -47,7 +47,7 @@ class _RequestCode(IntEnum):
 
 
 class TlsSecurity(Security):
-    """Encrypts and authenticates with keys that are made anew for each session."""
+    """Encrypts and authenticates with new keys for each session."""
 
     numbered = False
     reply_capacity = MESSAGE_LIMIT - _CODE_LENGTH - CIPHER_OVERHEAD - REPLY_HEAD
@@ -58,7 +58,7 @@ class TlsSecurity(Security):
         kind: KeyKind = KeyKind.BASIC,
         client_id: int = DEFAULT_CLIENT_ID,
     ) -> None:
-        """Take the 16 bytes of a key and which it is; client_id has 16 bits."""
+        """Initialize with the 16 bytes of a key and its kind; client_id has 16 bits."""
         self._key = PreSharedKey(key)
         self._identity = client_id.to_bytes(2, "little") + kind.to_bytes()
         self._session: TlsSession | None = None

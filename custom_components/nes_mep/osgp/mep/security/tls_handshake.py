@@ -49,7 +49,7 @@ class ClientHandshake:
     """One handshake: hello is sent, answer and finish take the server's flights."""
 
     def __init__(self, key: PreSharedKey, identity: bytes) -> None:
-        """Make the first flight for a key and the identity that names it."""
+        """Prepare the first flight for a key and the identity that names it."""
         self._key = key
         self._random = token_bytes(_RANDOM_LENGTH)
         self._identity = identity
@@ -148,7 +148,7 @@ class _ServerHello:
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
-        """Take the body of the message apart; raise UnverifiedReplyError if unfit."""
+        """Parse the message's body; raise UnverifiedReplyError if it is invalid."""
         reader = _Reader(body)
         version = reader.take(len(VERSION))
         random = reader.take(_RANDOM_LENGTH)
@@ -197,7 +197,7 @@ def _chosen_by_server(messages: list[tuple[int, bytes]]) -> _ServerHello:
 
 
 class _Reader:
-    """Takes bytes from the front; raises UnverifiedReplyError when there are too few."""
+    """Reads bytes from the front; raises UnverifiedReplyError if there are too few."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -213,11 +213,11 @@ class _Reader:
         return taken
 
     def vector(self, length_size: int) -> bytes:
-        """Take a length and as many bytes."""
+        """Return the bytes of a vector, which follow their length."""
         return self.take(int.from_bytes(self.take(length_size)))
 
     def last_vector(self, length_size: int) -> bytes:
-        """Take a length and as many bytes, with which the data must end."""
+        """Return the bytes of a vector with which the data must end."""
         taken = self.vector(length_size)
         if self._data:
             raise UnverifiedReplyError("A TLS message is too long")

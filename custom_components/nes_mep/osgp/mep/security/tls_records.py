@@ -28,7 +28,7 @@ class ContentType(IntEnum):
 
 
 class Alert(IntEnum):
-    """Why the other side ends a session: those that a PSK server has use for."""
+    """Why the other side ends a session: the alerts that a PSK server may send."""
 
     CLOSE_NOTIFY = 0
     UNEXPECTED_MESSAGE = 10
@@ -87,7 +87,7 @@ class TlsAlertError(TlsError):
     """The other side ended the session with an alert; None if that is not legible."""
 
     def __init__(self, fragment: bytes) -> None:
-        """Take the fragment of the alert record, decrypted."""
+        """Initialize with the fragment of the alert record, decrypted."""
         legible = len(fragment) == 2 and fragment[0] in (1, 2)
         self.alert = fragment[1] if legible else None
         if self.alert is None:
@@ -109,7 +109,7 @@ class RecordCipher:
     __slots__ = ("_cipher", "_salt", "_sequence_number")
 
     def __init__(self, key: bytes, salt: bytes) -> None:
-        """Take a key (32 bytes) and the implicit part of the nonce (4 bytes)."""
+        """Initialize with a key (32 bytes) and the nonce's implicit part (4 bytes)."""
         self._cipher = AESGCM(key)
         self._salt = salt
         self._sequence_number = 0

@@ -21,7 +21,7 @@ class Secret:
     __slots__ = ("_hmac",)
 
     def __init__(self, secret: bytes) -> None:
-        """Take the secret."""
+        """Initialize with the secret."""
         self._hmac = hmac.new(secret, digestmod=_HASH)
 
     def derive(self, label: bytes, seed: bytes, length: int) -> bytes:
@@ -46,7 +46,7 @@ class PreSharedKey(Secret):
     __slots__ = ()
 
     def __init__(self, key: bytes) -> None:
-        """Take the key."""
+        """Initialize with the key."""
         length = len(key).to_bytes(2)
         super().__init__(length + bytes(len(key)) + length + key)
 

@@ -16,14 +16,14 @@ class TlsSession:
     __slots__ = ("_ready", "_receiving", "_sending")
 
     def __init__(self, sending: RecordCipher, receiving: RecordCipher) -> None:
-        """Take the ciphers of both directions, after the handshake."""
+        """Initialize with the ciphers of both directions, after the handshake."""
         self._sending = sending
         self._receiving: RecordCipher | None = receiving
         self._ready = True
 
     @property
     def ready(self) -> bool:
-        """Whether the session holds, and every request in it was answered."""
+        """Whether the session is intact, and every request in it was answered."""
         return self._ready
 
     def seal(self, packet: bytes) -> bytes:
@@ -37,7 +37,7 @@ class TlsSession:
         """Return the packet of the reply.
 
         Raises UnverifiedReplyError when it is not genuine and TlsAlertError when the
-        meter ended the session; after either the session is of no use any more.
+        meter ended the session; after either the session is over.
         """
         receiving, self._receiving = self._receiving, None
         if receiving is None or self._ready:
