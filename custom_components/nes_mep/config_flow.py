@@ -231,7 +231,7 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Change the port, the key or the mode of security of the same meter."""
+        """Change the port, the key or the security mode of the same meter."""
         entry = self._get_reconfigure_entry()
         errors: dict[str, str] = {}
         if user_input is not None:

@@ -107,7 +107,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
     async def _async_setup(self) -> None:
         """Open the meter, and make sure that it is the one of this entry.
 
-        No other mode of security is used than the one the entry was made with.
+        No other security mode is used than the one the entry was created with.
         """
         entry, port = self.config_entry, self.config_entry.data[CONF_PORT]
         security = LinkSecurity.of_entry(entry.data)

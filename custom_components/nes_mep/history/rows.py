@@ -83,7 +83,7 @@ class Series:
 class Gap:
     """Hours without a complete row: from start (None: the beginning) up to end.
 
-    left is the last point before that, None where nothing was recorded, and right the
+    left is the last point before that, None if nothing was recorded, and right the
     first one after it, of the hour right_hour.
     """
 

@@ -193,7 +193,7 @@ class Meter:
         return readings
 
     async def _read(self, keys: Collection[str] | None) -> Readings:
-        """Read registers where they are believed to be."""
+        """Read registers at the places known so far."""
         chosen = self._registers.keys() if keys is None else keys
         wanted = [self._registers[key] for key in chosen if key in self._registers]
         stored = self._stored(wanted)

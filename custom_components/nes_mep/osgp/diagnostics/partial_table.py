@@ -6,7 +6,7 @@ from ..tables.layout import Span
 
 
 class PartialTable:
-    """Bytes of a table, with gaps where nothing is known."""
+    """The bytes of a table, with gaps for what is unknown."""
 
     def __init__(self) -> None:
         """Start with nothing known."""

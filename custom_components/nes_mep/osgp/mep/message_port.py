@@ -67,7 +67,7 @@ class MessagePort:
             self.is_answering = False
 
     async def reopen(self) -> None:
-        """Open the port anew and restart the meter's side, or raise PortError."""
+        """Reopen the port and restart the meter's side, or raise PortError."""
         self.is_answering = False
         await self._port.reopen()
 

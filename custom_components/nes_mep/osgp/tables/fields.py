@@ -14,9 +14,9 @@ DATE_TIME_LENGTH = 6
 class TableData:
     """Bytes of a table from an offset on.
 
-    name is the table's name, as errors quote it. All offsets are those of the
-    table, also when the bytes begin inside it. Every accessor raises
-    DecodeError where the bytes do not reach.
+    name is the table's name, as errors quote it. All offsets are those of the table,
+    also when the bytes begin inside it. Every accessor raises DecodeError if there are
+    too few bytes.
     """
 
     name: str
@@ -49,7 +49,7 @@ class TableData:
     def text(self, offset: int, length: int) -> str:
         """Return ASCII text, which ends at the first NUL and loses its padding.
 
-        Bytes that are no printable ASCII characters are shown in hex.
+        Bytes that are not printable ASCII characters are shown in hex.
         """
         raw = self.raw(offset, length).partition(b"\0")[0].strip()
         return "".join(
@@ -69,7 +69,7 @@ class TableData:
     def event_time(self, offset: int) -> datetime | None:
         """Return a STIME_DATE: year - 2000, month, day, hour, minute, as it is.
 
-        Return None where all is zero: what it is the time of did not happen yet.
+        Return None if all is zero: what it is the time of has not happened yet.
         """
         year, month, day, hour, minute = self.raw(offset, 5)
         if not (month or day):
@@ -87,10 +87,10 @@ class TableData:
 def optional_date_time(
     table: TableData, offset: int, zone: tzinfo | None
 ) -> datetime | None:
-    """Return a LTIME_DATE, or None where the six bytes are no date and time.
+    """Return a LTIME_DATE, or None if the six bytes are not a date and time.
 
-    Meters fill the times of what never happened with zeros. Raises DecodeError
-    where the bytes do not reach.
+    Meters fill the times of what never happened with zeros. Raises DecodeError if there
+    are too few bytes.
     """
     table.raw(offset, DATE_TIME_LENGTH)
     try:

@@ -14,7 +14,7 @@ _VALUE_LENGTH = 4
 class IntervalFlag(Flag):
     """What happened in an interval, for all its channels: the common status.
 
-    DAYLIGHT_SAVING is no event: the load profile runs on UTC.
+    DAYLIGHT_SAVING is not an event: the load profile runs on UTC.
     """
 
     NONE = 0

@@ -1,7 +1,7 @@
 """RC4 mode: digest mode with encrypted messages (guide, "Encryption").
 
-It hides the readings from a casual eavesdropper and is no protection against an
-able one: neither RC4 nor the digest is sound.
+It hides the readings from a casual eavesdropper but does not protect against an able
+one: neither RC4 nor the digest is secure.
 """
 
 from typing import override
