@@ -80,11 +80,12 @@ def test_paths(page: Path) -> None:
     """Every file and folder that is named exists, in the repository or the integration."""
     paths = [span for span in code_spans(page) if _PATH.fullmatch(span)]
     assert paths
-    assert not [
+    missing = [
         path
         for path in paths
         if not any(any(root.glob(path)) for root in (ROOT, INTEGRATION))
     ]
+    assert missing == []
 
 
 @pytest.mark.parametrize("page", FOR_MAINTAINERS, ids=lambda page: page.name)
@@ -97,4 +98,4 @@ def test_names(page: Path) -> None:
         for part in span.split(".")
     }
     assert names
-    assert not names - names_in_code()
+    assert sorted(names - names_in_code()) == []
