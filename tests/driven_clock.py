@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
+from math import inf, nextafter
 from selectors import BaseSelector, SelectorKey
 from time import CLOCK_MONOTONIC, clock_gettime
 from typing import Any
@@ -121,6 +122,8 @@ class DrivenClock:
         alarm.call()
 
     def _add(self, when: float, call: Callable[[], None], is_gracious: bool) -> _Alarm:
+        # However short, a wait lets time pass.
+        when = max(when, nextafter(self._time, inf))
         alarm = _Alarm(when, next(self._numbers), call, is_gracious, _real_time())
         heappush(self._alarms, alarm)
         return alarm
@@ -153,6 +156,7 @@ class _WatchedSelector:
         events = self._selected(wait)
         if not (events or self._clock.jobs):
             self._clock.ring()
+            self._event_at = _real_time()
         return events
 
     def _selected(self, timeout: float | None) -> list[tuple[SelectorKey, int]]:
