@@ -15,14 +15,11 @@ from heapq import heappop, heappush
 from itertools import count
 from math import inf, nextafter
 from selectors import BaseSelector, SelectorKey
-from time import CLOCK_MONOTONIC, clock_gettime
 from typing import Any
 from weakref import WeakKeyDictionary
 
-
-def _real_time() -> float:
-    """Return seconds that no test moves."""
-    return clock_gettime(CLOCK_MONOTONIC)
+_PASS = 0.0001
+"""The seconds that a pass of a busy event loop counts as, without an event."""
 
 
 @dataclass(order=True, slots=True)
@@ -48,9 +45,12 @@ class DrivenClock:
         """Start at zero.
 
         grace is the real seconds in which bytes that are on their way arrive; the
-        default is for the loopback. jobs are what threads work at.
+        default is for the loopback. waited is the real seconds that the event loop
+        spent waiting for them: what it spent otherwise, or another program had the
+        processor, brings no bytes. jobs are what threads work at.
         """
         self.grace = 0.03
+        self.waited = 0.0
         self.jobs: set[asyncio.Future[Any]] = set()
         self.began: datetime | None = None
         self._time = 0.0
@@ -79,13 +79,12 @@ class DrivenClock:
         """Wait until so many seconds have passed."""
         if seconds <= 0:
             await asyncio.sleep(0)
-            return
-        woken = asyncio.get_running_loop().create_future()
-        alarm = self._add(self._time + seconds, lambda: woken.set_result(None), False)
-        try:
-            await woken
-        finally:
-            alarm.cancel()
+        else:
+            await self._wait(seconds, is_gracious=False)
+
+    async def settle(self) -> None:
+        """Wait until nothing can happen any more unless time passes."""
+        await self._wait(0, is_gracious=True)
 
     @asynccontextmanager
     async def timeout(self, seconds: float) -> AsyncIterator[None]:
@@ -121,10 +120,25 @@ class DrivenClock:
         alarm.is_cancelled = True
         alarm.call()
 
+    async def _wait(self, seconds: float, *, is_gracious: bool) -> None:
+        """Wait for an alarm."""
+        woken = asyncio.get_running_loop().create_future()
+
+        def wake() -> None:
+            # One that was cancelled may not have come to its end yet.
+            if not woken.done():
+                woken.set_result(None)
+
+        alarm = self._add(self._time + seconds, wake, is_gracious)
+        try:
+            await woken
+        finally:
+            alarm.cancel()
+
     def _add(self, when: float, call: Callable[[], None], is_gracious: bool) -> _Alarm:
         # However short, a wait lets time pass.
         when = max(when, nextafter(self._time, inf))
-        alarm = _Alarm(when, next(self._numbers), call, is_gracious, _real_time())
+        alarm = _Alarm(when, next(self._numbers), call, is_gracious, self.waited)
         heappush(self._alarms, alarm)
         return alarm
 
@@ -149,21 +163,23 @@ class _WatchedSelector:
             return self._selected(timeout)
         # A loop that has something to do right now may need the time to stand still.
         is_gracious = alarm.is_gracious or timeout == 0
-        quiet = _real_time() - max(self._event_at, alarm.set_at)
+        quiet = self._clock.waited - max(self._event_at, alarm.set_at)
         wait = max(0.0, self._clock.grace - quiet) if is_gracious else 0.0
         if timeout is not None and timeout < wait:
             return self._selected(timeout)
         events = self._selected(wait)
         if not (events or self._clock.jobs):
             self._clock.ring()
-            self._event_at = _real_time()
+            self._event_at = self._clock.waited
         return events
 
     def _selected(self, timeout: float | None) -> list[tuple[SelectorKey, int]]:
         """Return what happens, and note when."""
         events = self._selector.select(timeout)
         if events:
-            self._event_at = _real_time()
+            self._event_at = self._clock.waited
+        elif timeout is not None:
+            self._clock.waited += max(timeout, _PASS)
         return events
 
 
