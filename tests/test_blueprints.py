@@ -28,6 +28,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import parse_yaml
 
 from .common import entity_ids, make_entry, set_up, states
+from .driven_clock import DrivenClock
 from .simulator import Fault, SimulatedMeter
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
@@ -111,23 +112,13 @@ async def test_import_by_url(
 
 async def until(is_so: Callable[[], object]) -> None:
     """Wait until something is so; automations are at work all the time."""
-    async with asyncio.timeout(10):
-        while True:
-            if is_so():
-                return
-            await asyncio.sleep(0.01)
+    while not is_so():  # noqa: ASYNC110 - of what they do, nothing tells
+        await asyncio.sleep(0.01)
 
 
 def has_length(things: list[Any], length: int) -> bool:
     """Return whether there are so many."""
     return len(things) == length
-
-
-async def pass_seconds(hass: HomeAssistant, seconds: float) -> None:
-    """Let time pass, and what is due begin."""
-    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
-    for _ in range(10):
-        await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -150,10 +141,15 @@ class House:
     """A house with a meter and an automation made from a blueprint."""
 
     def __init__(
-        self, hass: HomeAssistant, meter: SimulatedMeter, entry: MockConfigEntry
+        self,
+        hass: HomeAssistant,
+        host_clock: DrivenClock,
+        meter: SimulatedMeter,
+        entry: MockConfigEntry,
     ) -> None:
         """Take what is in it."""
         self.hass = hass
+        self._host_clock = host_clock
         self.meter = meter
         self.entry = entry
 
@@ -170,21 +166,28 @@ class House:
     async def fail(self, **fault: Any) -> None:
         """Let the link go down, and wait for the automation to begin."""
         self.meter.add_fault(Fault(**fault))
-        await pass_seconds(self.hass, 3601)
+        await self.pass_seconds(3601)
         await until(lambda: self.has_problem)
-        for _ in range(10):
-            await asyncio.sleep(0.01)
+        await self._host_clock.settle()
 
     async def mend(self) -> None:
         """Let the link be well at the next poll."""
         self.meter.clear_faults()
-        await pass_seconds(self.hass, 3601)
+        await self.pass_seconds(3601)
         await until(lambda: not self.has_problem)
+
+    async def pass_seconds(self, seconds: float) -> None:
+        """Let time pass, and what is due begin."""
+        async_fire_time_changed(
+            self.hass, dt_util.utcnow() + timedelta(seconds=seconds)
+        )
+        await self._host_clock.settle()
 
 
 @pytest.fixture
 async def make_house(
     hass: HomeAssistant,
+    host_clock: DrivenClock,
     meter: SimulatedMeter,
     url: str,
     tmp_path: Path,
@@ -205,7 +208,7 @@ async def make_house(
         assert await async_setup_component(hass, "automation", config)
         await hass.async_block_till_done()
         assert hass.states.get(AUTOMATION).state == "on"
-        return House(hass, meter, entry)
+        return House(hass, host_clock, meter, entry)
 
     return make
 
@@ -217,9 +220,9 @@ async def test_resync_helps(
     house = await make_house("resync_on_error", pause=60)
     await house.fail(kind="refuse", code=0x0C)
     house.meter.clear_faults()
-    await pass_seconds(house.hass, 50)
+    await house.pass_seconds(50)
     assert not resyncs
-    await pass_seconds(house.hass, 61)
+    await house.pass_seconds(61)
     await until(lambda: not house.has_problem)
     await until(lambda: not house.is_running)
     assert len(resyncs) == 1
@@ -235,11 +238,11 @@ async def test_resync_has_a_limit(
         for number in (1, 2):
             assert house.is_running
             assert len(resyncs) == number - 1
-            await pass_seconds(house.hass, 61)
+            await house.pass_seconds(61)
             await until(partial(has_length, resyncs, number))
-            await pass_seconds(house.hass, 0)
+            await house.pass_seconds(0)
         await until(lambda: not house.is_running)
-        await pass_seconds(house.hass, 600)
+        await house.pass_seconds(600)
         assert len(resyncs) == 2
         await house.mend()
         resyncs.clear()
@@ -293,10 +296,10 @@ async def test_notify(
         tell_recovery=telling("{{ meter }} is back, down since {{ since }}"),
     )
     await house.fail(kind="silence")
-    await pass_seconds(house.hass, 500)
+    await house.pass_seconds(500)
     assert not resyncs
     assert not told
-    await pass_seconds(house.hass, 601)
+    await house.pass_seconds(601)
     await until(lambda: told)
     assert len(resyncs) == 1
     message = told[0].data["message"]
@@ -304,7 +307,7 @@ async def test_notify(
         f"{house.entry.title} no_reply: {house.entry.title} is not"
     )
     assert "does not answer" in message or "No reply" in message
-    await pass_seconds(house.hass, 601)
+    await house.pass_seconds(601)
     assert len(told) == 1
     assert house.is_running
 
@@ -332,7 +335,7 @@ async def test_nothing_to_tell(
         await house.mend()
     else:
         house.meter.clear_faults()
-        await pass_seconds(house.hass, 1801)
+        await house.pass_seconds(1801)
     await until(lambda: not house.is_running)
     assert not house.has_problem
     assert not told
@@ -357,7 +360,7 @@ async def test_default_notification(
     hass.services.async_register("persistent_notification", "dismiss", dismiss)
     house = await make_house("notify_when_resync_fails")
     await house.fail(kind="refuse", table=28, code=0x0B)
-    await pass_seconds(house.hass, 601)
+    await house.pass_seconds(601)
     await until(lambda: shown)
     (text,) = shown.values()
     assert text.startswith(f"{house.entry.title} is not read completely since ")
