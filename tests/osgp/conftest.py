@@ -8,7 +8,7 @@ import pytest
 
 from osgp import Meter
 from tests.driven_clock import driven_clock
-from tests.simulator import DEFAULT_KEY, PROFILES, SimulatedMeter, serve_tcp
+from tests.simulator import DEFAULT_KEY, PROFILES, SimulatedMeter, serve_pty, serve_tcp
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +35,14 @@ async def url(simulated: SimulatedMeter) -> AsyncIterator[str]:
     """The simulated meter's address."""
     async with serve_tcp(simulated, timers=driven_clock()) as address:
         yield address
+
+
+@pytest.fixture
+async def path(simulated: SimulatedMeter) -> AsyncIterator[str]:
+    """The simulated meter's pseudo-terminal."""
+    driven_clock().grace = 0.5  # the kernel hands its bytes on when it comes to it
+    async with serve_pty(simulated) as path:
+        yield path
 
 
 @pytest.fixture

@@ -40,8 +40,7 @@ async def _process(
         stdout=output,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(60):
-        printed, errors = await process.communicate()
+    printed, errors = await process.communicate()
     return process.returncode, (printed or b"").decode(), errors.decode()
 
 
@@ -86,12 +85,13 @@ async def _json(*arguments: str) -> dict[str, Any]:
 
 async def test_read(simulated: SimulatedMeter, url: str) -> None:
     """One object: serial number, time, and every register in shown units."""
+    began = datetime.now(UTC)
     answer = await _json("--port", url, "read")
     truth = simulated.truth()
     assert set(answer) == {"serial_number", "time", "readings"}
     assert answer["serial_number"] == simulated.profile.serial_number
     read_at = datetime.fromisoformat(answer["time"])
-    assert abs(datetime.now(UTC) - read_at) < timedelta(seconds=30)
+    assert began - timedelta(seconds=1) < read_at <= datetime.now(UTC)
     readings = answer["readings"]
     assert readings["energy_import"] == truth[0] / 1000
     assert readings["voltage_l1"] == truth[15] / 1000
@@ -174,9 +174,9 @@ async def test_info_for_people(
 async def test_clock(simulated: SimulatedMeter, url: str) -> None:
     """The meter's time, and how far it is off."""
     simulated.thaw()
-    simulated.clock_offset = 90
+    simulated.clock_offset = 3600
     answer = await _json("--port", url, "clock")
-    assert 85 < answer["drift"] < 95
+    assert answer["drift"] == pytest.approx(3600, abs=60)
     assert datetime.fromisoformat(answer["meter_time"]).utcoffset() == timedelta(0)
 
 
@@ -423,5 +423,4 @@ async def test_nobody_reads_the_errors() -> None:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=pipe,
         )
-        async with asyncio.timeout(60):
-            assert await process.wait() == 141
+        assert await process.wait() == 141

@@ -9,7 +9,7 @@ import pytest
 from osgp import Meter, NoReplyError, Readings, RefusalError, Register
 from osgp.requests import FullRead, PartialRead
 from tests.driven_clock import driven_clock
-from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter, serve_pty
+from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter, serve_tcp
 
 _EVERY_PROFILE = pytest.mark.parametrize("profile", PROFILES)
 _SHOWN_AT_FIRST = (
@@ -159,19 +159,18 @@ async def test_poll_takes_two_requests(meter: Meter, simulated: SimulatedMeter) 
 async def test_meter_without_serial_number_is_known_by_its_transceiver() -> None:
     """ET03 can be empty; the transceiver id is unique too."""
     simulated = SimulatedMeter(PROFILES["gen3"], serial_number="", paced=False)
-    async with serve_pty(simulated) as path:
-        meter = await Meter.open(path, DEFAULT_KEY)
+    async with serve_tcp(simulated) as url:
+        meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
         system = await meter.read_system_information()
         await meter.close()
     assert meter.identity.serial_number == system.transceiver_id
 
 
-async def test_pty(simulated: SimulatedMeter) -> None:
+async def test_pty(simulated: SimulatedMeter, path: str) -> None:
     """A local port serves as well as a network one."""
-    async with serve_pty(simulated) as path:
-        meter = await Meter.open(path, DEFAULT_KEY)
-        assert_true(meter, await meter.read(), simulated)
-        await meter.close()
+    meter = await Meter.open(path, DEFAULT_KEY, clock=driven_clock())
+    assert_true(meter, await meter.read(), simulated)
+    await meter.close()
 
 
 @pytest.mark.parametrize(

@@ -77,8 +77,7 @@ async def _run(installed: Path, *arguments: str) -> tuple[int | None, str, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(60):
-        output, errors = await process.communicate()
+    output, errors = await process.communicate()
     return process.returncode, output.decode(), errors.decode()
 
 

@@ -17,14 +17,7 @@ from osgp import (
 )
 from osgp.mep import client as client_module
 from tests.driven_clock import driven_clock
-from tests.simulator import (
-    DEFAULT_KEY,
-    PROFILES,
-    Fault,
-    SimulatedMeter,
-    serve_pty,
-    serve_tcp,
-)
+from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter, serve_tcp
 
 from .conftest import deaf_server
 from .test_meter import assert_true
@@ -164,16 +157,15 @@ async def test_long_silence_reopens_the_port(
 
 
 async def test_pty_reopens(
-    simulated: SimulatedMeter, monkeypatch: pytest.MonkeyPatch
+    simulated: SimulatedMeter, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A local port reopens too, whether or not it has control lines."""
     monkeypatch.setattr(client_module, "_REOPEN_AFTER_SILENCE", 0.0)
-    async with serve_pty(simulated) as path:
-        meter = await Meter.open(path, DEFAULT_KEY)
-        simulated.add_fault(Fault(kind="lose_request", times=3))
-        assert_true(meter, await meter.read(), simulated)
-        assert meter.statistics.reopens == 1
-        await meter.close()
+    meter = await Meter.open(path, DEFAULT_KEY, clock=driven_clock())
+    simulated.add_fault(Fault(kind="lose_request", times=3))
+    assert_true(meter, await meter.read(), simulated)
+    assert meter.statistics.reopens == 1
+    await meter.close()
 
 
 @pytest.mark.parametrize("bare", [True, False])

@@ -174,13 +174,15 @@ async def run(*arguments: str) -> asyncio.subprocess.Process:
 async def test_program(file: Path, tmp_path: Path) -> None:
     """It says its key and where the meter is: on a port and on a pseudo-terminal."""
     path = tmp_path / "meter"
+    clock = driven_clock()
+    clock.grace = 60  # another process answers when it has the processor
     for options in ((), ("--pty", str(path))):
         process = await run("--replay", str(file), "--no-pacing", *options)
         assert process.stdout
         key = (await process.stdout.readline()).decode().strip().removeprefix("key ")
         line = (await process.stdout.readline()).decode().strip()
         port = line.rpartition(" on ")[2]
-        meter = await Meter.open(port, key.encode(), clock=driven_clock())
+        meter = await Meter.open(port, key.encode(), clock=clock)
         assert (await meter.read()).values["energy_import"] > 0
         assert line.startswith(f"meter {meter.identity.serial_number} on ")
         await meter.close()

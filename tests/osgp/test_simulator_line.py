@@ -44,8 +44,7 @@ async def read_clock(meter: SimulatedMeter, streams: Streams) -> bytes:
     reader, writer = streams
     covered = Probe(meter).covered(52, 0, 7)
     writer.write(framed(signed(covered)))
-    async with asyncio.timeout(10):
-        return verified(covered, await read_frame(reader))
+    return verified(covered, await read_frame(reader))
 
 
 def test_pace_of_a_reply() -> None:
@@ -197,9 +196,8 @@ async def test_tcp_takes_one_client_at_a_time(meter: SimulatedMeter) -> None:
         assert (await read_clock(meter, old))[0] == 0
         new = await connect(url)
         assert (await read_clock(meter, new))[0] == 0
-        async with asyncio.timeout(10):
-            with suppress(ConnectionError):
-                assert await old[0].read() == b""
+        with suppress(ConnectionError):
+            assert await old[0].read() == b""
         for _, writer in (old, new):
             writer.close()
         again = await connect(url)
@@ -213,8 +211,7 @@ async def test_disconnect_in_mid_reply(meter: SimulatedMeter) -> None:
     async with serve_tcp(meter) as url:
         reader, writer = await connect(url)
         writer.write(framed(signed(Probe(meter).covered(52, 0, 7))))
-        async with asyncio.timeout(10):
-            assert len(await reader.read()) == 7
+        assert len(await reader.read()) == 7
         writer.close()
         again = await connect(url)
         assert (await read_clock(meter, again))[0] == 0
@@ -244,8 +241,7 @@ async def test_pty_passes_every_byte(meter: SimulatedMeter) -> None:
     async with serve_pty(meter) as path:
         reader, writer = await serialx.open_serial_connection(path, baudrate=9600)
         writer.write(framed(signed(Probe(meter).covered(52, 0, 7))))
-        async with asyncio.timeout(10):
-            assert await reader.readexactly(len(odd)) == odd
+        assert await reader.readexactly(len(odd)) == odd
         writer.close()
 
 
@@ -291,8 +287,7 @@ async def _program(*arguments: str) -> asyncio.subprocess.Process:
 
 async def _line_of(stream: asyncio.StreamReader | None) -> str:
     assert stream
-    async with asyncio.timeout(30):
-        return (await stream.readline()).decode().strip()
+    return (await stream.readline()).decode().strip()
 
 
 async def test_program(tmp_path: Path) -> None:
@@ -305,8 +300,7 @@ async def test_program(tmp_path: Path) -> None:
         assert await _line_of(program.stdout) == f"meter 4711 on {link}"
         assert link.is_symlink()
         program.terminate()
-        async with asyncio.timeout(30):
-            assert await program.wait() == 0
+        assert await program.wait() == 0
         assert not link.is_symlink()
     finally:
         if program.returncode is None:
@@ -319,8 +313,7 @@ async def test_program_sends(meter: SimulatedMeter) -> None:
         program = await _program(
             "--send", f"{host}:{port}", "--do", "alarm:name=phase_loss", "--do", "info"
         )
-        async with asyncio.timeout(30):
-            output, _ = await program.communicate()
+        output, _ = await program.communicate()
     assert program.returncode == 0
     alarms, info = map(json.loads, output.splitlines())
     assert alarms == ["phase_loss"] == meter.alarm_names()
@@ -343,7 +336,6 @@ async def test_program_sends(meter: SimulatedMeter) -> None:
 async def test_program_options(arguments: list[str], code: int, text: str) -> None:
     """Options are explained, and refused when they are wrong."""
     program = await _program(*arguments)
-    async with asyncio.timeout(30):
-        output, errors = await program.communicate()
+    output, errors = await program.communicate()
     assert program.returncode == code
     assert text in (output + errors).decode()

@@ -19,7 +19,7 @@ from osgp import (
 )
 from osgp.mep import client as client_module
 from tests.driven_clock import driven_clock
-from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter, serve_pty
+from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter
 from tests.simulator.tls import STACKS, TlsPort
 from tests.tls.tapped_line import TappedLine, tap
 
@@ -244,16 +244,15 @@ async def test_changed_dimensions(meter: Meter, simulated: SimulatedMeter) -> No
 
 
 async def test_long_silence_reopens_the_port(
-    simulated: SimulatedMeter, monkeypatch: pytest.MonkeyPatch
+    simulated: SimulatedMeter, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After long silence the port is opened anew, and a new session is made."""
-    async with serve_pty(simulated) as path:
-        meter = await _open(path)
-        monkeypatch.setattr(client_module, "_REOPEN_AFTER_SILENCE", 0.0)
-        simulated.add_fault(Fault(kind="lose_request", times=3))
-        assert_true(meter, await meter.read(), simulated)
-        assert meter.statistics.reopens == 1
-        await meter.close()
+    meter = await _open(path)
+    monkeypatch.setattr(client_module, "_REOPEN_AFTER_SILENCE", 0.0)
+    simulated.add_fault(Fault(kind="lose_request", times=3))
+    assert_true(meter, await meter.read(), simulated)
+    assert meter.statistics.reopens == 1
+    await meter.close()
 
 
 async def test_silence(meter: Meter, simulated: SimulatedMeter) -> None:
