@@ -11,6 +11,7 @@ from unittest.mock import PropertyMock, patch
 
 import pytest
 
+from .complaints import no_complaints
 from .driven_clock import DrivenClock, driven_clock
 from .simulator import SimulatedMeter, serve_pty, serve_tcp
 from .simulator.catalogue import EVERY_PROFILE
@@ -18,6 +19,13 @@ from .values import KEY, Clock
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
+
+
+@pytest.fixture(autouse=True)
+def complaints() -> Iterator[None]:
+    """Fail where Home Assistant complains about how the integration uses it."""
+    with no_complaints():
+        yield
 
 
 @pytest.fixture
