@@ -1,6 +1,7 @@
 """The meter's own clock: how far it is ahead of the true time, and when it was set."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from math import inf
 from typing import NamedTuple
@@ -29,13 +30,14 @@ class _Stretch(NamedTuple):
     offset: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MeterClock:
     """The clock through all times; ``offset`` is how far it is ahead after all steps."""
 
     offset: float = 0.0
     steps: tuple[ClockStep, ...] = ()
 
+    @cached_property
     def _stretches(self) -> list[_Stretch]:
         steps = sorted(self.steps)
         offset = self.offset - sum(step.seconds for step in steps)
@@ -52,7 +54,7 @@ class MeterClock:
 
         In a time that the clock was set over, that is when it was set.
         """
-        for start, end, offset in self._stretches():
+        for start, end, offset in self._stretches:
             if shown < end + offset:
                 return int(max(start, shown - offset))
         raise AssertionError  # the last stretch has no end
@@ -61,7 +63,7 @@ class MeterClock:
         """Return the latest that the clock has shown up to a true time."""
         return max(
             min(time, end) + offset
-            for start, end, offset in self._stretches()
+            for start, end, offset in self._stretches
             if start <= time
         )
 
@@ -71,5 +73,5 @@ class MeterClock:
             Setting(
                 after.start, after.start + before.offset, after.start + after.offset
             )
-            for before, after in pairwise(self._stretches())
+            for before, after in pairwise(self._stretches)
         ]

@@ -138,9 +138,10 @@ class History:
         end = grid.end(index)
         span = self._span(end, grid.data_set.seconds)
         common, settings = self._common(span)
+        registers = self.snapshot(span.end)
         values, truths, statuses = [], [], []
         for channel, source in enumerate(grid.data_set.sources):
-            truth, status = self._measured(span, source)
+            truth, status = self._measured(span, source, registers)
             candidates = [status, *settings, *self._marked(number, channel, end)]
             status = max(candidates, key=PRECEDENCE.__getitem__)
             value = truth
@@ -179,7 +180,8 @@ class History:
         if not grid.data_set.blocks or (time - grid.origin) % grid.data_set.seconds:
             raise ValueError(f"no interval of data set {number} ends at {end}")
         span = self._span(int(time), grid.data_set.seconds)
-        return self._measured(span, grid.data_set.sources[channel])[0]
+        source = grid.data_set.sources[channel]
+        return self._measured(span, source, self.snapshot(span.end))[0]
 
     def common_status(self, number: int) -> int:
         """Return the common status of the interval in progress, so far."""
@@ -195,7 +197,9 @@ class History:
         true = self.clock.true_time
         return _Span(start, end, true(start), true(end))
 
-    def _measured(self, span: _Span, source: int) -> tuple[int, int]:
+    def _measured(
+        self, span: _Span, source: int, registers: Snapshot
+    ) -> tuple[int, int]:
         """Return a source's register at the end of an interval, and its status."""
         dark = any(_within(cut, span.end) for cut in self._state.power_cuts)
         skipped = SKIPPED if self.profile.skipped_status else 0
@@ -210,8 +214,8 @@ class History:
             pause.opt_out and pause.after < span.end <= pause.until
             for pause in self._memory.pauses
         ):
-            return self.snapshot(span.end).value(source), STATUS["opted_out"]
-        return self.snapshot(span.end).value(source), 0
+            return registers.value(source), STATUS["opted_out"]
+        return registers.value(source), 0
 
     def _marked(self, number: int, channel: int, end: int) -> list[int]:
         return [
