@@ -9,7 +9,14 @@ import pytest
 from osgp import Meter, NoReplyError, Readings, RefusalError, Register
 from osgp.requests import FullRead, PartialRead
 from tests.driven_clock import driven_clock
-from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter, serve_tcp
+from tests.simulator import (
+    DEFAULT_KEY,
+    PROFILES,
+    Fault,
+    Profile,
+    SimulatedMeter,
+    serve_tcp,
+)
 
 _EVERY_PROFILE = pytest.mark.parametrize("profile", PROFILES)
 _SHOWN_AT_FIRST = (
@@ -23,10 +30,12 @@ _SCALES = {"kWh": 1000, "kvarh": 1000, "kVAh": 1000, "V": 1000, "A": 1000, "Hz":
 _SCALES_BY_KEY = {"power_factor": 1000, "phase_angle_sine": 1000, "voltage_angle": 100}
 
 
-def _true_demand(register: Register, simulated: SimulatedMeter) -> int | None:
+type Truth = dict[int | str, int]
+
+
+def _true_demand(register: Register, profile: Profile, truth: Truth) -> int | None:
     """Return the raw truth of a demand register, None for another register."""
-    truth = simulated.truth()
-    demand = simulated.profile.demand
+    demand = profile.demand
     name, _, tariff = register.key.partition("_tariff_")
     block = f"tier{int(tariff) - 1}." if tariff else ""
     if name == "demand_resets":
@@ -46,15 +55,14 @@ def _true_demand(register: Register, simulated: SimulatedMeter) -> int | None:
     return truth[f"{block}demand.{register.source}{end}"]
 
 
-def true_value(register: Register, simulated: SimulatedMeter) -> float | datetime:
+def true_value(register: Register, profile: Profile, truth: Truth) -> float | datetime:
     """Return what a register should show, by the simulated meter's own account."""
-    truth = simulated.truth()
     name, _, tariff = register.key.partition("_tariff_")
-    raw = _true_demand(register, simulated)
+    raw = _true_demand(register, profile, truth)
     if raw is None:
         source = register.source
         if source is None:
-            source = simulated.profile.summations[int(name[-1]) + 14]
+            source = profile.summations[int(name[-1]) + 14]
         raw = truth[f"tier{int(tariff) - 1}.{source}" if tariff else source]
         if register.table == 23 and register.unit not in {None, "s"}:
             raw *= truth["energy_unit"]
@@ -85,6 +93,7 @@ NAMES = {
 def assert_true(meter: Meter, readings: Readings, simulated: SimulatedMeter) -> None:
     """Compare every reading with what the simulated meter says is true."""
     assert readings.values
+    truth = simulated.truth()
     for key, value in readings.values.items():
         register = meter.registers[key]
         if register.operands:
@@ -93,7 +102,7 @@ def assert_true(meter: Meter, readings: Readings, simulated: SimulatedMeter) -> 
             assert isinstance(second, int)
             assert value == first - second
         else:
-            assert value == true_value(register, simulated), key
+            assert value == true_value(register, simulated.profile, truth), key
 
 
 @_EVERY_PROFILE
