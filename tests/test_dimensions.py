@@ -35,7 +35,7 @@ def register_keys(
     return {
         key
         for key in entity_ids(hass, entry)
-        if key not in Truth(meter).subjects and key not in others
+        if key not in Truth.of(meter).subjects and key not in others
         if not key.startswith(("link_", "mbus_"))
     }
 
@@ -61,10 +61,10 @@ async def test_registers_come_and_go(
     entry = await set_up(hass, make_entry(meter, url))
     await poll(hass)
     before = register_keys(hass, entry, meter)
-    assert before == Truth(meter).registers.keys()
+    assert before == Truth.of(meter).registers.keys()
 
     meter.change_profile(other)
-    true = Truth(meter)
+    true = Truth.of(meter)
     for _ in range(3):
         await poll(hass)
         shown = states(hass, entry)
@@ -93,7 +93,7 @@ async def test_new_default_registers_have_values_at_once(
     while "voltage_l1" not in entity_ids(hass, entry):
         await poll(hass)
 
-    true = Truth(meter).registers
+    true = Truth.of(meter).registers
     assert float(states(hass, entry)["voltage_l1"]) == true["voltage_l1"]
     assert not unavailable(hass, entry)
 

@@ -1,6 +1,6 @@
 """Tests of the entities: each shows what the simulated meter knows to be true."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -14,7 +14,7 @@ from homeassistant.helpers import entity_registry as er
 from .common import entity_ids, make_entry, pass_time, poll, set_up, states
 from .driven_clock import DrivenClock
 from .simulator import PROFILES, SimulatedMeter
-from .truth import Shown, Truth
+from .truth import Shown, Truth, parsed
 from .values import NOON, Clock
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
@@ -51,17 +51,6 @@ def shown(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Shown]:
         for key, state in states(hass, entry).items()
         if is_of_the_meter(key)
     }
-
-
-def parsed(entity_id: str, attributes: dict[str, object], state: str) -> Shown:
-    """Return a state as the value that it stands for."""
-    if entity_id.startswith("binary_sensor."):
-        return {"on": True, "off": False}[state]
-    if attributes.get("device_class") == "enum":
-        return state
-    if attributes.get("device_class") == "timestamp":
-        return state if state == "unknown" else datetime.fromisoformat(state)
-    return float(state)
 
 
 def described(hass: HomeAssistant, registered: er.RegistryEntry) -> str:
@@ -107,7 +96,7 @@ async def test_states_are_true(
     assert (
         entry.runtime_data.coordinator.data.reported <= entity_ids(hass, entry).keys()
     )
-    assert shown(hass, entry) == Truth(meter).everything
+    assert shown(hass, entry) == Truth.of(meter).everything
     assert float(states(hass, entry)["clock_drift"]) == 0
     assert {
         registered.entity_id: described(hass, registered)
@@ -126,7 +115,7 @@ async def test_states_are_true(
         clock.now = now
         freezer.move_to(now)
         await pass_time(hass, host_clock, seconds)
-        assert shown(hass, entry) == Truth(meter).everything
+        assert shown(hass, entry) == Truth.of(meter).everything
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -139,7 +128,7 @@ async def test_enabled_at_first(
     """A new meter shows energies, powers, voltages, currents and what may alarm one."""
     entry = await set_up(hass, make_entry(meter, url))
 
-    true = Truth(meter).everything
+    true = Truth.of(meter).everything
     assert shown(hass, entry) == {
         key: value for key, value in true.items() if key in ON_AT_FIRST
     }
@@ -193,7 +182,7 @@ async def test_entity_is_enabled_later(
     assert await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
 
-    true = Truth(meter).registers
+    true = Truth.of(meter).registers
     assert float(hass.states.get(entity_id).state) == true["power_import_l2"]
 
 
@@ -213,7 +202,8 @@ async def test_entity_comes_with_an_update(
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert (
-        shown(hass, entry)["energy_import"] == (Truth(meter).registers["energy_import"])
+        shown(hass, entry)["energy_import"]
+        == (Truth.of(meter).registers["energy_import"])
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cached_property
+from typing import Self
 
 from .simulator import Profile, SimulatedMeter
 from .simulator.alarms import status_bytes
@@ -130,13 +131,29 @@ TARIFF_CONTROLS = ("calendar", "manual", "manual_indefinitely", "override")
 DISCONNECT_STATES = ("closed", "closing", "open", "opening")
 
 
-class Truth:
-    """The true states of a simulated meter's entities at the present moment, by key."""
+def parsed(entity_id: str, attributes: Mapping[str, object], state: str) -> Shown:
+    """Return a state as the value that it stands for."""
+    if entity_id.startswith("binary_sensor."):
+        return {"on": True, "off": False}[state]
+    if attributes.get("device_class") == "enum":
+        return state
+    if attributes.get("device_class") == "timestamp":
+        return state if state == "unknown" else datetime.fromisoformat(state)
+    return float(state)
 
-    def __init__(self, meter: SimulatedMeter) -> None:
-        """Ask the meter once."""
-        self.profile: Profile = meter.profile
-        self.raw: Mapping[int | str, int] = meter.truth()
+
+class Truth:
+    """The true states of a simulated meter's entities at one moment, by key."""
+
+    def __init__(self, profile: Profile, raw: Mapping[int | str, int]) -> None:
+        """Take what a meter of this profile knows to be true."""
+        self.profile = profile
+        self.raw = raw
+
+    @classmethod
+    def of(cls, meter: SimulatedMeter) -> Self:
+        """Ask a meter."""
+        return cls(meter.profile, meter.truth())
 
     @cached_property
     def everything(self) -> dict[str, Shown]:
