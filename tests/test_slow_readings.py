@@ -182,6 +182,26 @@ async def test_subject_is_silent(
     assert not unavailable(hass, entry)
 
 
+async def test_key_is_refused(
+    hass: HomeAssistant,
+    host_clock: DrivenClock,
+    meter: SimulatedMeter,
+    url: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With a key that is refused, nothing more is asked for and complained of."""
+    entry = await set_up(hass, make_entry(meter, url))
+    caplog.clear()
+
+    since = len(meter.requests)
+    meter.add_fault(Fault(kind="change_key", table=3))
+    await pass_time(hass, host_clock, 61)
+    assert "ET23" not in tables(meter, since)
+    ((level, text),) = own_log(caplog)
+    assert level == "WARNING"
+    assert text.startswith(f"{entry.title}: alarms is missing: ")
+
+
 async def test_first_read_fails(
     hass: HomeAssistant,
     host_clock: DrivenClock,

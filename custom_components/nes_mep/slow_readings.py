@@ -7,6 +7,7 @@ from math import inf
 from typing import Final, override
 
 from .osgp import (
+    KeyRefusedError,
     MBusDevice,
     Meter,
     MeterError,
@@ -16,6 +17,7 @@ from .osgp import (
     RefusalError,
     SlowTable,
     SystemInformation,
+    TlsError,
     Value,
 )
 
@@ -31,6 +33,8 @@ _MBUS_PERIOD = 900.0
 _CLOCK = "clock"
 _IDLE_PERIODS = {_CLOCK: 3600.0}
 """Seconds between two reads of tables that are read even if nothing uses them."""
+_LINK_ERRORS: Final = (PortError, NoReplyError, KeyRefusedError, TlsError)
+"""Errors that the next reading would meet as well."""
 _RETRY_PERIOD = 60.0
 """Seconds after which a failed read is repeated, if it is not due before."""
 
@@ -317,7 +321,7 @@ class SlowReadings:
             if not reading.has_failed:
                 _LOGGER.warning("%s: %s is missing: %s", self._title, reading.name, err)
             reading.has_failed = True
-            return not isinstance(err, PortError | NoReplyError)
+            return not isinstance(err, _LINK_ERRORS)
         if reading.has_failed:
             _LOGGER.info("%s: %s no longer fails", self._title, reading.name)
         reading.has_failed = False
