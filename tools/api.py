@@ -1,11 +1,14 @@
 """A client of Home Assistant's REST and websocket interfaces."""
 
+import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 
 from .process import ToolError
+
+CONFIG_FLOWS: Final = "config/config_entries/flow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +64,58 @@ class Api:
 
     async def config_flow(self, handler: str, *inputs: object) -> dict[str, Any]:
         """Go through a config flow, one input a step, and return the new entry."""
-        return await self._flow("config/config_entries/flow", handler, *inputs)
+        return await self._begin(CONFIG_FLOWS, {"handler": handler}, *inputs)
+
+    async def reconfigure(self, handler: str, entry_id: str, *inputs: object) -> None:
+        """Go through the flow that reconfigures an entry, one input a step."""
+        await self._begin(
+            CONFIG_FLOWS, {"handler": handler, "entry_id": entry_id}, *inputs
+        )
+
+    async def reauthenticate(self, entry_id: str, *inputs: object) -> None:
+        """Wait until an entry asks for new credentials and give them."""
+        while True:
+            for flow in await self.command("config_entries/flow/progress"):
+                if flow["context"].get("entry_id") == entry_id:
+                    await self._go_on(CONFIG_FLOWS, flow, *inputs)
+                    return
+            await asyncio.sleep(0.1)
 
     async def options_flow(self, entry_id: str, *inputs: object) -> dict[str, Any]:
         """Go through the options flow of an entry, one input a step."""
-        return await self._flow("config/config_entries/options/flow", entry_id, *inputs)
+        path = "config/config_entries/options/flow"
+        return await self._begin(path, {"handler": entry_id}, *inputs)
 
-    async def _flow(self, path: str, handler: str, *inputs: object) -> dict[str, Any]:
-        """Go through a flow to its end and return the last answer."""
-        answer: dict[str, Any] = await self.request("POST", path, {"handler": handler})
+    async def issues(self, domain: str) -> list[str]:
+        """Return the ids of the repair issues of an integration."""
+        listed = await self.command("repairs/list_issues")
+        return [
+            issue["issue_id"] for issue in listed["issues"] if issue["domain"] == domain
+        ]
+
+    async def fix_issue(self, domain: str, issue_id: str, *inputs: object) -> None:
+        """Go through the flow that fixes an issue, one input a step."""
+        begin = {"handler": domain, "issue_id": issue_id}
+        await self._begin("repairs/issues/fix", begin, *inputs)
+
+    async def _begin(
+        self, path: str, begin: dict[str, str], *inputs: object
+    ) -> dict[str, Any]:
+        """Go through a new flow to its end and return the last answer."""
+        return await self._go_on(path, await self.request("POST", path, begin), *inputs)
+
+    async def _go_on(
+        self, path: str, flow: dict[str, Any], *inputs: object
+    ) -> dict[str, Any]:
+        """Go through the rest of a flow and return the last answer."""
+        answer = flow
         for user_input in inputs:
-            flow = f"{path}/{answer['flow_id']}"
-            answer = await self.request("POST", flow, user_input)
-        if answer["type"] != "create_entry":
-            found = answer.get("errors") or answer.get("reason") or answer["type"]
-            raise ToolError(f"The flow of {handler} did not end well: {found}.")
+            flow_path = f"{path}/{flow['flow_id']}"
+            answer = await self.request("POST", flow_path, user_input)
+        reason = str(answer.get("reason"))
+        if answer.get("type") != "create_entry" and not reason.endswith("_successful"):
+            found = answer.get("errors") or answer.get("reason") or answer
+            raise ToolError(f"The flow of {flow['handler']} did not end well: {found}.")
         return answer
 
     async def entry_state(self, entry_id: str) -> tuple[str, str | None]:

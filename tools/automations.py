@@ -72,14 +72,17 @@ class House:
         given = {"link": self.meter.entity_id("link"), **inputs}
         await self.add_automation(name, use_blueprint={"path": path, "input": given})
 
-    async def use_trigger(self, name: str, device_id: str) -> None:
-        """Make an automation that tells when a trigger fires."""
+    async def use_trigger(
+        self, name: str, target: dict[str, str], automation: str | None = None
+    ) -> None:
+        """Make an automation, called as the trigger, that tells when that fires."""
+        automation = automation or name
         tell = {
             "action": "persistent_notification.create",
-            "data": {"notification_id": name, "message": VARIABLES[name]},
+            "data": {"notification_id": automation, "message": VARIABLES[name]},
         }
-        trigger = {"trigger": f"{DOMAIN}.{name}", "target": {"device_id": device_id}}
-        await self.add_automation(name, triggers=[trigger], actions=[tell])
+        trigger = {"trigger": f"{DOMAIN}.{name}", "target": target}
+        await self.add_automation(automation, triggers=[trigger], actions=[tell])
 
     async def read_now(self) -> None:
         """Let the meter be polled."""
@@ -140,7 +143,7 @@ class House:
 
     async def told(self, name: str) -> None:
         """Wait until the automation of a trigger has told, print that and clear it."""
-        say(f"  {DOMAIN}.{name} triggered: {await self.notification(name)}")
+        say(f"  {name} triggered: {await self.notification(name)}")
         await self.api.command(
             "call_service",
             domain="persistent_notification",
@@ -193,7 +196,7 @@ async def make_automations(house: House) -> None:
     entities = await house.api.entities(house.meter.entry_id)
     device_id = entities[house.meter.entity_id("link")]["device_id"]
     for name in VARIABLES:
-        await house.use_trigger(name, device_id)
+        await house.use_trigger(name, {"device_id": device_id})
 
 
 async def meet_sequence_faults(house: House) -> None:

@@ -49,28 +49,29 @@ recorder:
 system_log:
   max_entries: 500
 logger:
-  default: warning
+  default: {others}
   logs:
     custom_components.nes_mep: {level}
 """
 
 
-def prepare(folder: Path, port: int, level: str = "info") -> None:
+def prepare(folder: Path, port: int, level: str, others: str) -> None:
     """Write the configuration of a Home Assistant that listens on this port.
 
-    The integration is linked, so that a restart uses what the tree holds then. A
-    folder that was used before keeps its users, entries and history.
+    The integration is linked, so that a restart uses what the tree holds then, unless
+    the folder has one already. A folder that was used before keeps its users, entries
+    and history.
     """
     storage = folder / ".storage"
     storage.mkdir(parents=True, exist_ok=True)
     (folder / "configuration.yaml").write_text(
-        CONFIGURATION.format(port=port, level=level)
+        CONFIGURATION.format(port=port, level=level, others=others)
     )
     # What is made on the pages of the automations is kept here.
     (folder / "automations.yaml").touch()
     link = folder / "custom_components" / INTEGRATION.name
     link.parent.mkdir(exist_ok=True)
-    if not link.is_symlink():
+    if not (link.is_symlink() or link.exists()):
         link.symlink_to(INTEGRATION)
     # Only the owner is left to be made: the other steps would set up cloud things.
     onboarding = storage / "onboarding"
@@ -98,17 +99,21 @@ class HomeAssistant:
 
 @asynccontextmanager
 async def home_assistant(
-    folder: Path, *, port: int | None = None, level: str = "info"
+    folder: Path,
+    *,
+    port: int | None = None,
+    level: str = "info",
+    others: str = "warning",
 ) -> AsyncIterator[HomeAssistant]:
     """Run a Home Assistant in this folder; it is up with an owner when this enters.
 
-    `level` is the log level of the integration.
+    `level` is the log level of the integration, `others` that of all the rest.
     Raises ToolError when it does not come up; the time that may take is the caller's to
     limit.
     """
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
-    prepare(folder, port, level)
+    prepare(folder, port, level, others)
     process = await Child.start(
         "Home Assistant",
         *(sys.executable, "-m", "homeassistant", "--config", str(folder)),

@@ -47,18 +47,20 @@ async def simulator(
     device: Path | None = None,
     profile: str = "gen3",
     baud: int = 9600,
+    requires_tls: bool = False,
 ) -> AsyncIterator[Simulator]:
     """Run a simulated meter, over a pty that is linked from `device`, else over TCP.
 
-    It is paced at `baud`. Its output goes to a file in `folder`. Raises ToolError
+    It is paced at `baud` and, when it requires TLS, speaks nothing else. Its output goes to a file in `folder`. Raises ToolError
     when it ends by itself before it answers.
     """
     control_port = free_port()
     tcp_port = free_port()
     line = ("--pty", str(device)) if device else ("--listen", f"{LOCAL}:{tcp_port}")
+    tls = ("--tls", "openssl", "--tls-required") if requires_tls else ()
     process = await Child.start(
         "The simulated meter",
-        *(sys.executable, "-m", "tests.simulator", *line),
+        *(sys.executable, "-m", "tests.simulator", *line, *tls),
         *("--control", f"{LOCAL}:{control_port}"),
         *("--profile", profile, "--baud", str(baud), "--key", key),
         log=folder / "simulator.log",

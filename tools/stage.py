@@ -1,7 +1,7 @@
 """What the tools that show something share: steps with a time limit, and a meter."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -82,6 +82,11 @@ class Meter:
             if not entity["disabled_by"]
         }
 
+    @property
+    def entity_ids(self) -> Mapping[str, str]:
+        """The enabled entities by key."""
+        return self._keys
+
     def entity_id(self, key: str) -> str:
         """Return the entity of a register, by the key of the register."""
         if key not in self._keys:
@@ -110,7 +115,8 @@ class Meter:
         entity_id = self.entity_id("link")
         while True:
             about = (await self.api.states())[entity_id]["attributes"]
-            if about["event_type"] == kind:
+            # It has none while its entry is reloaded.
+            if about.get("event_type") == kind:
                 break
             await asyncio.sleep(0.1)
         told = about.get("reason") or f"after {about['duration']} s"
