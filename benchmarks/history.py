@@ -21,15 +21,8 @@ import time
 import homeassistant.const  # noqa: F401  # isort: skip
 
 from custom_components.nes_mep.descriptions import DEFAULT_REGISTERS
-from custom_components.nes_mep.history.rows import (
-    Counting,
-    Point,
-    Series,
-    fill,
-    find_gaps,
-    hour_of,
-    hour_readings,
-)
+from custom_components.nes_mep.history.gaps import Point, Series, find_gaps, hour_of
+from custom_components.nes_mep.history.rows import Counting, fill, hour_readings
 from custom_components.nes_mep.osgp import REQUEST_PERIOD, LoadProfileInterval, Meter
 from tests.simulator import Pace, poll_time
 from tools.simulator import Simulator, simulator

@@ -4,8 +4,8 @@ from hypothesis import given, strategies as st
 import pytest
 
 from osgp import UnverifiedReplyError
-from osgp.mep.digest import DigestKey
 from osgp.mep.security.digest import DigestSecurity
+from osgp.mep.security.digest_function import DigestKey
 
 from .vectors import FRAMES, VECTORS
 

@@ -4,7 +4,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from osgp import RefusalError, UnverifiedReplyError
-from osgp.mep.packet import invalid_sequence_number
+from osgp.mep.sequence_number import invalid_sequence_number
 from osgp.requests import (
     FullRead,
     PartialRead,

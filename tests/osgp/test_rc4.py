@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from osgp import UnverifiedReplyError
-from osgp.mep.digest import DigestKey
 from osgp.mep.security import Envelope
+from osgp.mep.security.digest_function import DigestKey
 from osgp.mep.security.rc4 import Rc4Security
 
 from .vectors import VECTORS

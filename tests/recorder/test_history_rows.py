@@ -7,18 +7,20 @@ from typing import Any
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.nes_mep.history.rows import (
+from custom_components.nes_mep.history.gaps import (
     HOUR,
+    Point,
+    RecordedHour,
+    Series,
+    find_gaps,
+)
+from custom_components.nes_mep.history.rows import (
     Adjustment,
     Counting,
     Filling,
-    Point,
-    RecordedHour,
     Row,
-    Series,
     Skip,
     fill,
-    find_gaps,
     hour_readings,
 )
 from custom_components.nes_mep.osgp import ChannelStatus, LoadProfileInterval

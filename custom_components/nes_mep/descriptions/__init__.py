@@ -7,8 +7,8 @@ from .demand import describe_demand
 from .energy import ENERGY_SENSORS
 from .expand import MeterSensorDescription
 from .history import HISTORY_PROGRESS
-from .link import LINK_SENSORS
-from .power import POWER_SENSORS
+from .link_counters import LINK_SENSORS
+from .present_values import POWER_SENSORS
 from .state import (
     ACTIVE_TARIFF,
     BINARY_SENSORS,

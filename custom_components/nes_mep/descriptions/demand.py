@@ -14,7 +14,7 @@ from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
 from homeassistant.const import EntityCategory
 
 from .expand import MeterSensorDescription, for_tariff
-from .power import POWER_SENSORS
+from .present_values import POWER_SENSORS
 
 _QUANTITIES: Final[Mapping[str, MeterSensorDescription]] = {
     description.key: description for description in POWER_SENSORS

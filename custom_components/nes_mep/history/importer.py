@@ -23,8 +23,9 @@ from ..osgp import (
     RefusalError,
     best_data_set,
 )
+from .gaps import Gap, find_gaps
 from .recorder import Recorded, Statistic, async_read, async_write, sum_retention
-from .rows import Counting, Filling, Gap, fill, find_gaps, hour_readings
+from .rows import Counting, Filling, fill, hour_readings
 
 _LOGGER = logging.getLogger(__name__)
 

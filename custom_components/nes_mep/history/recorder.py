@@ -20,7 +20,8 @@ from homeassistant.util.unit_conversion import (
     ReactiveEnergyConverter,
 )
 
-from .rows import HOUR, Filling, Point, RecordedHour, Series, hour_of
+from .gaps import HOUR, Point, RecordedHour, Series, hour_of
+from .rows import Filling
 
 _CONVERTERS: Final[Mapping[str, type[BaseUnitConverter]]] = {
     converter.UNIT_CLASS: converter

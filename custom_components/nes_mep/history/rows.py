@@ -6,17 +6,15 @@ is the consumption in between.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import pairwise
 from math import isclose
 from typing import Final
 
 from ..osgp import LoadProfileInterval
-
-HOUR: Final = timedelta(hours=1)
+from .gaps import HOUR, Gap, Point, Series, hour_of
 
 _TOLERANCE: Final = 1e-3
 """Sums and readings that differ by no more are equal, in shown units."""
@@ -37,61 +35,6 @@ class Skip(StrEnum):
     """The sums around the gap do not fit the readings: somebody has changed them."""
     NOT_BACK_YET = "not_back_yet"
     """Home Assistant has recorded nothing after the gap yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """What was recorded at a time: the reading, and the sum up to it."""
-
-    state: float
-    sum: float
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedHour:
-    """What was recorded in an hour: the last point of it.
-
-    complete says whether the hour was seen to its end, stored whether it has a row.
-    """
-
-    point: Point
-    complete: bool = True
-    stored: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """What the recorder has for one entity.
-
-    hours are in order. current is the newest hour, if it has no row yet, with its first
-    point.
-    """
-
-    hours: Mapping[datetime, RecordedHour]
-    current: tuple[datetime, Point] | None = None
-
-    @property
-    def points(self) -> Iterator[tuple[datetime, Point, bool]]:
-        """Yield hour, point, and whether the hour is complete, oldest first."""
-        for hour, row in self.hours.items():
-            yield hour, row.point, row.complete
-        if self.current is not None:
-            yield *self.current, True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
-    """Hours without a complete row: from start (None: the beginning) up to end.
-
-    left is the last point before that, None if nothing was recorded, and right the
-    first one after it, of the hour right_hour.
-    """
-
-    start: datetime | None
-    end: datetime
-    left: Point | None
-    right: Point | None
-    right_hour: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,56 +61,6 @@ class Filling:
     adjustments: tuple[Adjustment, ...] = ()
     rows: tuple[Row, ...] = ()
     skipped: Counter[Skip] = field(default_factory=Counter)
-
-
-def hour_of(time: datetime) -> datetime:
-    """Return the start of the hour that a time belongs to, in UTC."""
-    return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-
-
-def find_gaps(series: Series, start: datetime | None, end: datetime) -> tuple[Gap, ...]:
-    """Return the gaps of a series from the hour start (None: any) up to the hour end.
-
-    There are none if nothing was recorded at all: imported rows would not connect to
-    the first row that Home Assistant writes itself.
-    """
-    points = list(series.points)
-    if not points:
-        return ()
-    first, point, _ = points[0]
-    gaps = [Gap(start=None, end=first, left=None, right=point, right_hour=first)]
-    for (hour, left, complete), (right_hour, right, _) in pairwise(points):
-        begin = hour + HOUR if complete else hour
-        gaps.append(
-            Gap(
-                start=begin,
-                end=right_hour,
-                left=left,
-                right=right,
-                right_hour=right_hour,
-            )
-        )
-    hour, left, complete = points[-1]
-    if series.current is None:
-        begin = hour + HOUR if complete else hour
-        gaps.append(Gap(start=begin, end=end, left=left, right=None, right_hour=None))
-    clipped = (_clip(gap, start, end) for gap in gaps)
-    return tuple(gap for gap in clipped if gap is not None)
-
-
-def _clip(gap: Gap, start: datetime | None, end: datetime) -> Gap | None:
-    """Return the part of a gap within a span, None if there is none."""
-    begins = [time for time in (gap.start, start) if time is not None]
-    begin, end = max(begins, default=None), min(gap.end, end)
-    if begin is not None and begin >= end:
-        return None
-    return Gap(
-        start=begin,
-        end=end,
-        left=gap.left,
-        right=gap.right,
-        right_hour=gap.right_hour,
-    )
 
 
 def hour_readings(
@@ -252,7 +145,7 @@ def fill(
         if gap.right is None or gap.right_hour is None:
             skipped[Skip.NOT_BACK_YET] += len(hours)
             continue
-        kept = _plausible(gap, gap.right, hours, counting, skipped)
+        kept = _consistent(gap, gap.right, hours, counting, skipped)
         if not kept:
             continue
         right_sum, found = _sums(gap, gap.right, kept, counting, shift)
@@ -271,7 +164,7 @@ def fill(
     )
 
 
-def _plausible(
+def _consistent(
     gap: Gap,
     right: Point,
     hours: Mapping[datetime, float],

@@ -13,6 +13,7 @@ from homeassistant.helpers.storage import Store
 
 from ..const import DOMAIN
 from ..osgp import HostClock, MeterError, RefusalError
+from .gaps import hour_of
 from .importer import (
     HistoryImport,
     HistoryImporter,
@@ -21,7 +22,6 @@ from .importer import (
     NothingRecordedError,
 )
 from .recorder import is_recording
-from .rows import hour_of
 
 _LOGGER = logging.getLogger(__name__)
 

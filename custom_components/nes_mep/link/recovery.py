@@ -1,4 +1,7 @@
-"""Automatic recovery: does what the action resync_clock does, after failed polls."""
+"""Automatic recovery: what the action resync_clock does, without being asked.
+
+What happens within a poll, after 0x0B and 0x0C for example, is in the meter client.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable

@@ -20,8 +20,8 @@ from ..requests import PartialRead, ReadRequest, ResponseCode, refusal, response
 from ..statistics import LinkStatistics
 from ..trace import ExchangeRecord, Trace
 from .message_port import MessagePort
-from .packet import invalid_sequence_number
 from .security import Envelope, Exchange, Security
+from .sequence_number import invalid_sequence_number
 from .tls_probe import probe_tls_on
 
 _LOGGER = logging.getLogger(__name__)

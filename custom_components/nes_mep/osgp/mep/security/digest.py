@@ -5,8 +5,8 @@ from typing import override
 
 from ...errors import UnverifiedReplyError
 from ...requests import ResponseCode
-from ..digest import DIGEST_LENGTH, DigestKey
 from . import MESSAGE_LIMIT, REPLY_HEAD, Envelope, Security
+from .digest_function import DIGEST_LENGTH, DigestKey
 
 
 class DigestSecurity(Security):

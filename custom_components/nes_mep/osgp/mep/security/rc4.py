@@ -9,9 +9,9 @@ from typing import override
 from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
 from cryptography.hazmat.primitives.ciphers import Cipher
 
-from ..digest import DIGEST_LENGTH, DigestKey
 from . import MESSAGE_LIMIT, REPLY_HEAD, Envelope, Security
 from .digest import is_genuine, plain_refusal
+from .digest_function import DIGEST_LENGTH, DigestKey
 
 _CONSTANT = bytes.fromhex("388B8FBC36A8558587AFC90FB23A3B99")
 """What the MEP key encrypts to make the encryption key."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..key import KEY_LENGTH
+from ...key import KEY_LENGTH
 
 DIGEST_LENGTH = 8
 
