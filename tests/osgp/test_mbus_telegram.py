@@ -353,18 +353,90 @@ def test_status(status: int, flags: tuple[bool, ...]) -> None:
     )
 
 
-@pytest.mark.parametrize("signature", ["00 05", "10 00"])
-def test_encrypted_telegram(signature: str) -> None:
-    """Encrypted bytes are not taken for records, unless they were decrypted."""
+@pytest.mark.parametrize(
+    ("telegram", "values"),
+    [
+        pytest.param(
+            "44332211 B405 34 04 9E 00 27B6 0306F93415 0315C6004D 052E00000000"
+            "053D00000000 055B22F32642 055FC7DA0D42",
+            [
+                ("energy", 1389817, "kWh"),
+                ("volume", 504647.0, "m³"),
+                ("power", 0, "W"),
+                ("flow", 0, "m³/h"),
+                ("temperature_flow", 41.737, "°C"),
+                ("temperature_return", 35.464, "°C"),
+            ],
+            id="a mode that does not exist",
+        ),
+        pytest.param(
+            "44332211 AC48 50 03 8D 00 0020 2F2F 0C1651145017 2F2F2F2F2F2F2F2F",
+            [("volume", 17501451, "m³")],
+            id="mode 0",
+        ),
+    ],
+)
+def test_plain_telegram_with_a_configuration_word(
+    telegram: str, values: list[tuple[str, float, str]]
+) -> None:
+    """A word that names no encryption leaves the records as they are, and the end."""
+    for end in ("", "00"):
+        decoded = decode_telegram(bytes.fromhex(telegram + end))
+        assert not decoded.encrypted
+        assert not decoded.unknown_records
+        assert [
+            (record.quantity, pytest.approx(record.value, abs=5e-4), record.unit)
+            for record in decoded.records
+        ] == values
+
+
+_PLAIN = [0x0000, 0x2000, 0xE0FF, 0x0010]
+"""Configuration words of mode 0."""
+_NOTHING = [0x0610, 0x0B00, 0x0C00, 0x0E00, 0x7D10, 0xB627, 0xFFFF]
+"""Configuration words of modes that the standard does not define."""
+_ENCRYPTED = [mode << 8 | 0x2010 for mode in (1, 2, 3, 4, 5, 7, 8, 9, 10, 13, 15)]
+
+
+def _with_word(word: int, *, records: str = "") -> bytes:
     data = bytearray(user_data(VARIABLE))
-    data[10:12] = bytes.fromhex(signature)
-    telegram = decode_telegram(bytes(data))
+    data[10:12] = word.to_bytes(2, "little")
+    return bytes(data) + bytes.fromhex(records)
+
+
+@pytest.mark.parametrize("word", _PLAIN)
+def test_mode_0(word: int) -> None:
+    """Nothing is encrypted, whatever the other bits are and the records hold."""
+    telegram = decode_telegram(_with_word(word, records="02 FF 21 3A 00"))
+    assert not telegram.encrypted
+    assert (len(telegram.records), len(telegram.unknown_records)) == (3, 1)
+
+
+@pytest.mark.parametrize("word", _NOTHING)
+def test_mode_that_does_not_exist(word: int) -> None:
+    """Makers that scramble records have such a word too: the records must be legible."""
+    telegram = decode_telegram(_with_word(word))
+    assert (telegram.encrypted, len(telegram.records)) == (False, 3)
+    telegram = decode_telegram(_with_word(word, records="02 FF 21 3A 00"))
+    assert (telegram.encrypted, telegram.records) == (True, ())
+
+
+@pytest.mark.parametrize("word", [*_ENCRYPTED, 0x0500])
+def test_encrypted_telegram(word: int) -> None:
+    """Encrypted bytes are not taken for records, unless they were decrypted."""
+    telegram = decode_telegram(_with_word(word))
     assert telegram.encrypted
     assert (telegram.records, telegram.unknown_records) == ((), ())
     assert telegram.serial_number == "12345678"
-    telegram = decode_telegram(bytes(data), decrypted=True)
+    telegram = decode_telegram(_with_word(word), decrypted=True)
     assert not telegram.encrypted
     assert len(telegram.records) == 3
+
+
+@pytest.mark.parametrize(("word", "encrypted"), [("0500", True), ("0005", False)])
+def test_configuration_word_of_mode_2(word: str, encrypted: bool) -> None:
+    """Its most significant byte comes first as well."""
+    data = bytes.fromhex(f"12345678 4024 01 07 55 00 {word} 03 13 00 31 15")
+    assert decode_telegram(data, big_endian=True).encrypted is encrypted
 
 
 def test_most_significant_byte_first() -> None:

@@ -291,6 +291,17 @@ def test_encrypted_telegram() -> None:
     encrypted[10:12] = b"\x10\x05"
     assert list(identifying_spans(bytes(encrypted))) == []
     assert list(identifying_spans(bytes(encrypted), decrypted=True)) == [Span(14, 4)]
+    # In mode 2 the same word is one of mode 16, which says nothing.
+    assert list(identifying_spans(bytes(encrypted), big_endian=True)) == [Span(14, 4)]
+
+
+@pytest.mark.parametrize("word", ["0020", "27b6"])
+@pytest.mark.parametrize("unknown", ["", "02ff213a00"])
+def test_plain_telegram_with_a_configuration_word(word: str, unknown: str) -> None:
+    """What may be a record is blanked like one, though others are not understood."""
+    plain = bytearray(_TELEGRAM + bytes.fromhex("0c7878563412" + unknown))
+    plain[10:12] = bytes.fromhex(word)
+    assert list(identifying_spans(bytes(plain))) == [Span(14, 4)]
 
 
 def test_exchanges_are_those_of_the_trace() -> None:

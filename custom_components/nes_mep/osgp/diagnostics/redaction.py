@@ -195,7 +195,11 @@ class Redactor:
         header = image.read(reading.offset, READING_HEADER_LENGTH)
         if header is None:
             return reading.offset
-        fixed, decrypted = bool(header[6] & 2), bool(header[6] & 4)
+        flags = {
+            "big_endian": bool(header[6] & 1),
+            "fixed": bool(header[6] & 2),
+            "decrypted": bool(header[6] & 4),
+        }
         while place < reading.end:
             length = _bytes(image, Span(place, 1))
             if not length:
@@ -210,7 +214,7 @@ class Redactor:
             telegram = _beginning(image, place, end)
             if len(telegram) < SERIAL_NUMBER.end:
                 return place
-            for span in identifying_spans(telegram, fixed=fixed, decrypted=decrypted):
+            for span in identifying_spans(telegram, **flags):
                 image.write(place + span.offset, bytes(span.length))
             number = telegram[: SERIAL_NUMBER.end]
             count = self._meters.setdefault(number, len(self._meters) + 1)

@@ -5,19 +5,24 @@ from itertools import pairwise
 
 from ..tables.layout import Span
 from .telegram import (
+    ENCRYPTIONS,
     TELEGRAM_HEADER_LENGTH,
     VARIABLE_DATA,
     decode_record_header,
     record_boundaries,
+    security_mode,
 )
 from .units import Form
 
 SERIAL_NUMBER = Span(0, 4)
-_SIGNATURE = Span(10, 2)
 
 
 def identifying_spans(
-    telegram: bytes, *, fixed: bool = False, decrypted: bool = False
+    telegram: bytes,
+    *,
+    fixed: bool = False,
+    big_endian: bool = False,
+    decrypted: bool = False,
 ) -> Iterator[Span]:
     """Yield what identifies a meter, except the serial number in its header.
 
@@ -25,8 +30,8 @@ def identifying_spans(
     are not understood, the serial number again. Encrypted records yield nothing. The
     flags are those of decode_telegram.
     """
-    encrypted = not decrypted and any(telegram[_SIGNATURE.offset : _SIGNATURE.end])
-    if fixed or encrypted:
+    mode = 0 if decrypted else security_mode(telegram, big_endian=big_endian)
+    if fixed or mode in ENCRYPTIONS:
         return
     number = telegram[: SERIAL_NUMBER.end][::-1].hex()
     records = telegram[TELEGRAM_HEADER_LENGTH:]

@@ -24,6 +24,9 @@ from .units import (
 TELEGRAM_NAME = "M-Bus telegram"
 TELEGRAM_HEADER_LENGTH = 12
 _FIXED_LENGTH = 16
+_CONFIGURATION_WORD = slice(10, 12)
+ENCRYPTIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 10, 13, 15})
+"""Security modes that are encryptions (EN 13757-7)."""
 _MOST_EXTENSIONS = 10
 
 _FUNCTIONS = ("instantaneous", "maximum", "minimum", "error")
@@ -96,14 +99,15 @@ def decode_telegram(
 
     big_endian (mode 2) says that numbers have their most significant byte first.
     decrypted says that the records were decrypted before they were stored, so that the
-    signature word in the header no longer means encryption. A telegram may end inside a
-    record. Raises DecodeError where the header is not complete.
+    configuration word in the header no longer means encryption. A telegram may end
+    inside a record. Raises DecodeError where the header is not complete.
     """
     table = TableData(TELEGRAM_NAME, data)
     if fixed:
         return _decode_fixed(table, big_endian=big_endian)
     manufacturer = int.from_bytes(_ordered(table.raw(4, 2), big_endian), "little")
-    encrypted = any(table.raw(10, 2)) and not decrypted
+    table.raw(0, TELEGRAM_HEADER_LENGTH)
+    encrypted = not decrypted and _is_encrypted(data, big_endian=big_endian)
     records, unknown = (
         ((), ())
         if encrypted
@@ -121,6 +125,29 @@ def decode_telegram(
         records=records,
         unknown_records=unknown,
     )
+
+
+def security_mode(telegram: bytes, *, big_endian: bool = False) -> int:
+    """Return bits 8 to 12 of the configuration word of a variable telegram."""
+    word = _ordered(telegram[_CONFIGURATION_WORD], big_endian)
+    return int.from_bytes(word, "little") >> 8 & 0x1F
+
+
+def _is_encrypted(telegram: bytes, *, big_endian: bool) -> bool:
+    """Return whether the records of a variable telegram are encrypted.
+
+    Mode 0 is plain, whatever the other bits of the word are. Makers of old meters use
+    the word for something else, so that it names a mode that does not exist; others
+    scramble the records in such a mode of their own. It is plain where all bytes are
+    records that are understood.
+    """
+    mode = security_mode(telegram, big_endian=big_endian)
+    if mode == 0 or mode in ENCRYPTIONS:
+        return mode != 0
+    _, unknown = decode_records(
+        telegram[TELEGRAM_HEADER_LENGTH:], big_endian=big_endian
+    )
+    return bool(unknown)
 
 
 def _serial_number(table: TableData, *, big_endian: bool) -> str:
