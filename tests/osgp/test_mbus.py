@@ -1,12 +1,15 @@
 """M-Bus meters behind the meter: ET11, ET14, ET16 and ET45."""
 
+import asyncio
+from collections.abc import Mapping
 import contextlib
 from datetime import UTC, datetime
 
 from hypothesis import given, strategies as st
 import pytest
 
-from osgp import DecodeError
+from osgp import DecodeError, MBusDevice, MeterError, RefusalError, ResponseCode
+from osgp.mbus.reading import read_mbus_devices
 from osgp.mbus.tables import (
     DeviceDimensions,
     MBusStatus,
@@ -18,6 +21,7 @@ from osgp.mbus.tables import (
     mbus_device,
 )
 from osgp.tables.logs import LogKind, decode_log_header, entry_spans
+from osgp.tables.names import parse_table
 
 from .telegrams import FIXED, VARIABLE, user_data
 
@@ -167,6 +171,27 @@ def test_cut_first_telegram() -> None:
         decode_mbus_reading("ET16", _reading(user_data(VARIABLE))[:15])
 
 
+def test_cut_fixed_telegram() -> None:
+    """ET16: a fixed data structure counts whole; the one before it stays."""
+    telegram = user_data(FIXED)
+    for missing in range(1, 16):
+        data = _reading(telegram, telegram, info=2)[:-missing]
+        device = mbus_device(_status(), decode_mbus_reading("ET16", data))
+        assert [record.value for record in device.records] == [0.001, 0.135]
+
+
+def test_telegram_without_header() -> None:
+    """ET16: one that does not say whose it is costs only itself."""
+    telegram = user_data(VARIABLE)
+    for position in range(3):
+        telegrams = [telegram, telegram]
+        telegrams.insert(position, b"\x01\x02\x03")
+        reading = decode_mbus_reading("ET16", _reading(*telegrams))
+        device = mbus_device(_status(), reading)
+        assert len(device.records) == 6
+        assert device.serial_number == "12345678"
+
+
 def test_encrypted_reading() -> None:
     """ET16: bit 2 says that the meter decrypted the telegram."""
     telegram = bytearray(user_data(VARIABLE))
@@ -238,16 +263,58 @@ def test_short_recurring_read() -> None:
         decode_recurring_read("ET45", bytes(7))
 
 
-@given(st.binary(max_size=160))
-def test_arbitrary_tables(data: bytes) -> None:
-    """Any bytes are decoded or are a DecodeError."""
+_DIMENSIONS_OF_ANY_KIND = st.builds(
+    DeviceDimensions,
+    devices=st.integers(0, 255),
+    configuration_length=st.integers(0, 255),
+    status_length=st.integers(0, 255),
+    reading_length=st.integers(0, 65535),
+    data_types=st.integers(0, 255),
+)
+
+
+@given(st.binary(max_size=160), _DIMENSIONS_OF_ANY_KIND, st.integers(0, 70_000))
+def test_arbitrary_tables(data: bytes, dimensions: DeviceDimensions, at: int) -> None:
+    """Any bytes are decoded or are a DecodeError, whatever the dimensions."""
     with contextlib.suppress(DecodeError):
         decode_device_dimensions(data)
     with contextlib.suppress(DecodeError):
-        assert len(decode_mbus_status(data, _DIMENSIONS)) <= 4
+        slots = decode_mbus_status(data, dimensions)
+        assert len(slots) <= min(4, dimensions.devices)
+    with contextlib.suppress(DecodeError):
+        assert decode_recurring_read("ET45", data, at).reading_length >= 0
 
 
-@given(st.binary(max_size=160))
+_TELEGRAMS = st.lists(
+    st.builds(
+        lambda header, records, cut: (
+            bytes([len(header + records)]) + (header + records)[:cut]
+        ),
+        st.sampled_from(
+            [
+                user_data(VARIABLE)[:12],
+                user_data(FIXED),
+                bytes.fromhex("44332211B40534049E0027B6"),
+                b"",
+            ]
+        ),
+        st.binary(max_size=60),
+        st.integers(0, 100),
+    ),
+    max_size=4,
+).map(b"".join)
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=160),
+        st.builds(
+            lambda info, telegrams: _TIME + bytes([info]) + telegrams,
+            st.integers(0, 255),
+            _TELEGRAMS,
+        ),
+    )
+)
 def test_arbitrary_readings(data: bytes) -> None:
     """Any bytes are decoded or are a DecodeError."""
     try:
@@ -257,3 +324,103 @@ def test_arbitrary_readings(data: bytes) -> None:
     device = mbus_device(_status(), reading)
     assert device.read_at == reading.read_at
     assert not (device.failed and device.records)
+
+
+class _Tables:
+    """A link to tables of given bytes; a code in place of bytes is a refusal."""
+
+    def __init__(self, tables: Mapping[str, bytes | ResponseCode]) -> None:
+        self._tables = {parse_table(name): data for name, data in tables.items()}
+
+    async def read(self, table: int, offset: int, count: int) -> bytes:
+        data = self._tables.get(table, ResponseCode.TABLE_NOT_POSSIBLE)
+        if isinstance(data, ResponseCode):
+            raise RefusalError(data, "a table", "refused")
+        return data[offset : offset + count]
+
+
+def _devices(
+    dimensions: DeviceDimensions = _DIMENSIONS, **tables: bytes | ResponseCode
+) -> tuple[MBusDevice, ...]:
+    """Read the M-Bus meters of a meter with some tables."""
+    link = _Tables(tables)
+    return asyncio.run(read_mbus_devices(link, dimensions))
+
+
+_GOOD = _reading(user_data(VARIABLE) + b"\0")
+_BAD = _reading(user_data(VARIABLE)[:8])
+
+
+def _two_slots(*readings: bytes) -> dict[str, bytes]:
+    """Return ET14 and ET16 with slots 1 and 2, handles 1 and 2."""
+    status, entries = bytearray(150), bytearray(2 * 517)
+    status[5] = 0b11
+    for index, reading in enumerate(readings):
+        place = 6 + 36 * index
+        status[place] = index + 1
+        status[place + 2] = 1
+        status[place + 4 : place + 6] = len(reading).to_bytes(2, "little")
+        entries[517 * index : 517 * index + len(reading)] = reading
+    return {"ET14": bytes(status), "ET16": bytes(entries)}
+
+
+def _log(*readings: bytes) -> dict[str, bytes]:
+    """Return ET36 and ET45 with readings of handle 1, newest last."""
+    count, length = len(readings), 100
+    record = (2048 + 45, length, 253, count)
+    entries = [
+        (len(reading) + 6).to_bytes(2, "little") + bytes([0, 0, 1, 0, 0, 4]) + reading
+        for reading in readings
+    ]
+    return {
+        "ET36": b"\x01"
+        + b"".join(number.to_bytes(2, "little") for number in record)
+        + bytes(9),
+        "ET45": bytes([0, count, count - 1, 9, 0, 0])
+        + b"".join(entry.ljust(length, b"\0") for entry in entries),
+    }
+
+
+def test_reading_that_cannot_be_decoded() -> None:
+    """ET16: it costs only itself."""
+    first, second = _devices(**_two_slots(_BAD, _GOOD))
+    assert (first.serial_number, first.records) == ("", ())
+    assert (second.serial_number, len(second.records)) == ("12345678", 3)
+
+
+def test_scheduled_reading_that_cannot_be_decoded() -> None:
+    """ET45: the one before it is the newest."""
+    older = bytes([26, 5, 2]) + _GOOD[3:]
+    newer = bytes([26, 5, 3]) + _BAD[3:]
+    first, second = _devices(**_two_slots(_GOOD, _GOOD), **_log(older, newer))
+    assert first.read_at == datetime(2026, 5, 2, 10, 20, 30)  # noqa: DTZ001
+    assert second.read_at == _READ_AT
+
+
+@pytest.mark.parametrize("table", ["ET36", "ET45"])
+def test_log_that_is_refused(table: str) -> None:
+    """What ET16 holds may be years old: it is not shown while the log is refused."""
+    tables = _two_slots(_GOOD, _GOOD) | _log(_GOOD)
+    for code in (ResponseCode.NOT_POSSIBLE, ResponseCode.AUTHENTICATION_FAILURE):
+        for device in _devices(**{**tables, table: code}):
+            assert (device.handle > 0, device.records) == (True, ())
+    for code in (ResponseCode.TABLE_NOT_POSSIBLE, ResponseCode.NO_PERMISSION):
+        for device in _devices(**{**tables, table: code}):
+            assert len(device.records) == 3
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "ET14": st.binary(min_size=6, max_size=160),
+            "ET16": st.binary(max_size=200),
+            "ET36": st.just(_log(_GOOD)["ET36"]) | st.binary(min_size=1, max_size=40),
+            "ET45": st.binary(max_size=300),
+        }
+    ),
+    _DIMENSIONS_OF_ANY_KIND,
+)
+def test_hostile_tables(tables: dict[str, bytes], dimensions: DeviceDimensions) -> None:
+    """Whatever they hold, the devices are read or it is the client's own error."""
+    with contextlib.suppress(MeterError):
+        assert len(_devices(dimensions, **tables)) <= 4

@@ -1,8 +1,11 @@
 """Reading the M-Bus meters behind the meter: ET14, ET16 and ET45."""
 
+import logging
+
 from ..discovery import read_log_dimensions
-from ..errors import RefusalError
+from ..errors import DecodeError, RefusalError
 from ..link import Link
+from ..requests import ResponseCode
 from ..tables.logs import LogKind, decode_log_header, entry_indices
 from ..tables.names import parse_table
 from .tables import (
@@ -19,11 +22,22 @@ from .tables import (
     mbus_device,
 )
 
+_LOGGER = logging.getLogger(__name__)
+
 _ET11 = parse_table("ET11")
 _ET14 = parse_table("ET14")
 _ET16 = parse_table("ET16")
 _ET45 = parse_table("ET45")
 _RECURRING_READS = "ET45"
+_ABSENT = frozenset(
+    {
+        ResponseCode.UNRECOGNIZED,
+        ResponseCode.UNSUPPORTED,
+        ResponseCode.NO_PERMISSION,
+        ResponseCode.TABLE_NOT_POSSIBLE,
+    }
+)
+"""What a meter answers for good about a table that it does not have for us."""
 
 
 async def read_device_dimensions(link: Link) -> DeviceDimensions:
@@ -37,7 +51,9 @@ async def read_mbus_devices(
     """Read the M-Bus meters and the newest reading of each. Raises MeterError.
 
     ET16 has the first reading after a meter was added and those on demand, the log
-    ET45 has the scheduled ones.
+    ET45 has the scheduled ones. While the meter refuses the log, it is not known which
+    reading is the newest, and there is none. A reading that cannot be decoded costs
+    only itself.
     """
     data = await link.read(_ET14, 0, dimensions.mbus_status_length)
     slots = decode_mbus_status(data, dimensions)
@@ -46,7 +62,10 @@ async def read_mbus_devices(
     readings = {
         status.slot: [await _read_latest(link, dimensions, status)] for status in slots
     }
-    for status, reading in await _read_scheduled(link, slots):
+    scheduled = await _read_scheduled(link, slots)
+    if scheduled is None:
+        return tuple(mbus_device(status, None) for status in slots)
+    for status, reading in scheduled:
         readings[status.slot].append(reading)
     return tuple(
         mbus_device(status, _newest(readings[status.slot])) for status in slots
@@ -70,13 +89,25 @@ async def _read_latest(
     if not length:
         return None
     offset = dimensions.reading_offset(status.slot)
-    return decode_mbus_reading("ET16", await link.read(_ET16, offset, length))
+    return _decoded("ET16", await link.read(_ET16, offset, length))
+
+
+def _decoded(name: str, data: bytes) -> MBusReading | None:
+    """Return a reading, None where it cannot be decoded."""
+    try:
+        return decode_mbus_reading(name, data)
+    except DecodeError as err:
+        _LOGGER.debug("A reading in %s cannot be decoded: %s", name, err)
+        return None
 
 
 async def _read_scheduled(
     link: Link, slots: tuple[MBusStatus, ...]
-) -> list[tuple[MBusStatus, MBusReading]]:
-    """Read the newest entry of ET45 of each meter that has one there."""
+) -> list[tuple[MBusStatus, MBusReading]] | None:
+    """Read the newest entry of ET45 of each meter that has one there.
+
+    Return None while the meter refuses the log.
+    """
     try:
         log = (await read_log_dimensions(link)).get(_RECURRING_READS)
         if log is None or not log.entries:
@@ -85,8 +116,8 @@ async def _read_scheduled(
         header = decode_log_header(
             _RECURRING_READS, kind, await link.read(_ET45, 0, kind.header_length)
         )
-    except RefusalError:
-        return []
+    except RefusalError as err:
+        return [] if err.code in _ABSENT else None
     missing = {status.handle: status for status in slots}
     found: list[tuple[MBusStatus, MBusReading]] = []
     for index in reversed(entry_indices(header, log.entries)):
@@ -104,7 +135,6 @@ async def _read_scheduled(
             entry.reading_length, log.entry_length - RECURRING_READ_HEADER_LENGTH
         )
         data = await link.read(_ET45, offset + RECURRING_READ_HEADER_LENGTH, length)
-        found.append(
-            (missing.pop(entry.handle), decode_mbus_reading(_RECURRING_READS, data))
-        )
+        if reading := _decoded(_RECURRING_READS, data):
+            found.append((missing.pop(entry.handle), reading))
     return found

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ..errors import DecodeError
 from ..tables.fields import TableData, optional_date_time
-from .telegram import TELEGRAM_HEADER_LENGTH, MBusRecord, MBusTelegram, decode_telegram
+from .telegram import MBusRecord, MBusTelegram, decode_telegram
 from .units import UNKNOWN_MEDIUM
 
 MBUS_SLOTS = 4
@@ -114,27 +115,33 @@ class MBusReading:
 def decode_mbus_reading(name: str, data: bytes) -> MBusReading:
     """Decode a reading, of the length that ET14 or ET45 gives.
 
-    name is that of the table. The last telegram may be cut off.
+    name is that of the table. The last telegram may be cut off. One that does not
+    say whose it is costs only itself; where none does, it is a DecodeError.
     """
     table = TableData(name, data)
     read_at = optional_date_time(table, 0, None)
     failed = table.bit(6, 5)
     telegrams: list[MBusTelegram] = []
+    problem: DecodeError | None = None
     position = READING_HEADER_LENGTH
     while position < len(data) and (length := table.uint(position)):
         raw = data[position + 1 : position + 1 + length]
         position += 1 + length
-        if telegrams and len(raw) < min(length, TELEGRAM_HEADER_LENGTH):
-            break
-        telegram = decode_telegram(
-            raw,
-            fixed=table.bit(6, 1),
-            big_endian=table.bit(6, 0),
-            decrypted=table.bit(6, 2),
-        )
+        try:
+            telegram = decode_telegram(
+                raw,
+                fixed=table.bit(6, 1),
+                big_endian=table.bit(6, 0),
+                decrypted=table.bit(6, 2),
+            )
+        except DecodeError as err:
+            problem = err
+            continue
         if failed:
             telegram = replace(telegram, records=(), unknown_records=())
         telegrams.append(telegram)
+    if problem and not telegrams:
+        raise problem
     return MBusReading(read_at=read_at, failed=failed, telegrams=tuple(telegrams))
 
 
