@@ -24,6 +24,7 @@ from custom_components.nes_mep.mbus import (
     LAST_READING,
     NAMED_MEDIUMS,
     QUANTITIES,
+    converted,
     describe_record,
 )
 from custom_components.nes_mep.osgp import LinkStatistics, MBusRecord
@@ -320,3 +321,16 @@ def test_readme() -> None:
         if "_tariff_" not in key:
             assert entities.collapsed(key) in documented, key
     assert DOMAIN in text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "device_class"),
+    [("kg/h", None), ("m³", SensorDeviceClass.ENERGY), (None, None)],
+)
+def test_unit_that_cannot_be_converted(
+    wanted: str | None, device_class: SensorDeviceClass | None
+) -> None:
+    """There is no value where Home Assistant has no converter."""
+    with pytest.raises(LookupError):
+        converted(5, "kWh", wanted, device_class)
+    assert converted(5, wanted, wanted, device_class) == 5

@@ -1,5 +1,6 @@
 """Tests of M-Bus meters behind the meter."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,7 +24,7 @@ from .common import (
 )
 from .driven_clock import DrivenClock
 from .simulator import Fault, SimulatedMeter
-from .simulator.mbus import GAS, HEAT, OLD_WATER, WATER, MbusDevice
+from .simulator.mbus import GAS, HEAT, OLD_WATER, WATER, MbusDevice, Record
 from .values import Clock
 
 pytestmark = [
@@ -135,6 +136,7 @@ async def test_devices(
     assert gas.manufacturer == "ELS"
     assert gas.serial_number == "30412877"
     assert gas.via_device_id == electricity.id
+    assert device(hass, entry, "00751903").manufacturer is None
     names = {device(hass, entry, device_id).name for device_id in DEVICES}
     assert names == {"Gas meter", "Water meter", "Heat meter"}
     assert "deprecated" not in caplog.text
@@ -283,6 +285,87 @@ async def test_exchange(
         if each.via_device_id is None
     )
     assert not await delete(electricity.id)
+
+
+def send(meter: SimulatedMeter, record: str) -> None:
+    """Let the heat meter send one record, header and data."""
+    raw = Record(bytes.fromhex(record), b"")
+    exchange(meter, 2, replace(HEAT, records=lambda _: [raw]))
+
+
+UNITS = [
+    ("energy", "0C06 12160600", "0C0E 03182200", 61612, "kWh", 221803 / 3.6),
+    ("energy", "0C0E 03182200", "0C06 12160600", 221803, "MJ", 61612 * 3.6),
+    ("volume", "0C13 00502100", "0C16 16020000", 215, "m³", 216),
+    ("power", "0B2B 050000", "0B33 003600", 5, "W", 1000),
+    ("flow", "0B3B 001200", "0B44 002000", 1.2, "m³/h", 120),
+    ("flow", "0B44 002000", "0B4C 001000", 2, "m³/min", 0.6),
+    ("mass", "0C1B 05000000", "0C1E 01000000", 5, "kg", 1000),
+    ("pressure", "0B69 050000", "0B6B 060000", 0.05, "bar", 6),
+    ("temperature_flow", "0B5A 004500", "0B5B 460000", 450, "°C", 46),
+    ("operating_time", "0B27 010000", "0B26 480000", 1, "d", 2),
+    ("operating_time", "0B26 480000", "0B25 300000", 48, "h", 0.5),
+    ("on_time", "0C22 02000000", "0C20 00080100", 2, "h", 3),
+]
+"""Quantity, a record, one in another unit, and what is shown of each."""
+
+
+@pytest.mark.usefixtures("everything_enabled")
+@pytest.mark.parametrize(("key", "before", "after", "first", "unit", "second"), UNITS)
+async def test_unit_changes(
+    hass: HomeAssistant,
+    meter: SimulatedMeter,
+    url: str,
+    host_clock: DrivenClock,
+    key: str,
+    before: str,
+    after: str,
+    first: float,
+    unit: str,
+    second: float,
+) -> None:
+    """An entity keeps the unit that it began with, over restarts as well."""
+
+    def shown() -> float:
+        state = hass.states.get(entity_ids(hass, entry)[f"mbus_hyd66104935_{key}"])
+        assert state.attributes["unit_of_measurement"] == unit
+        return float(state.state)
+
+    send(meter, before)
+    entry = await set_up(hass, make_entry(meter, url))
+    assert shown() == pytest.approx(first)
+    send(meter, after)
+    await pass_time(hass, host_clock, 900)
+    assert shown() == pytest.approx(second)
+
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert shown() == pytest.approx(second)
+    send(meter, before)
+    await pass_time(hass, host_clock, 900)
+    assert shown() == pytest.approx(first)
+
+
+async def test_unit_of_the_user(
+    hass: HomeAssistant,
+    entity_registry: er.EntityRegistry,
+    meter: SimulatedMeter,
+    url: str,
+) -> None:
+    """Another unit that was chosen for an entity stays, whatever is sent."""
+    send(meter, "0C06 12160600")
+    entry = await set_up(hass, make_entry(meter, url))
+    entity_id = entity_ids(hass, entry)["mbus_hyd66104935_energy"]
+    entity_registry.async_update_entity_options(
+        entity_id, "sensor", {"unit_of_measurement": "MWh"}
+    )
+    for record in ("0C06 12160600", "0C0E 03182200"):
+        send(meter, record)
+        assert await hass.config_entries.async_reload(entry.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
+        state = hass.states.get(entity_id)
+        assert state.attributes["unit_of_measurement"] == "MWh"
+        assert float(state.state) == pytest.approx(61.612, abs=1e-3)
 
 
 async def test_first_meter_comes_later(

@@ -5,21 +5,23 @@ from dataclasses import dataclass, replace
 from typing import Final, override
 
 from homeassistant.components.sensor import (
+    DOMAIN as SENSOR_DOMAIN,
     SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
     SensorStateClass,
 )
+from homeassistant.components.sensor.const import UNIT_CONVERTERS
 from homeassistant.const import EntityCategory
-from homeassistant.core import callback
-from homeassistant.helpers import device_registry as dr
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
 from .entity import NesMepValueEntity, async_add_what_is_reported, with_zone
-from .osgp import MBusDevice, MBusRecord, Value
+from .osgp import MBUS_UNITS, MBusDevice, MBusRecord, Value
 from .slow_readings import MBUS
 
 _NOW: Final = "instantaneous"
@@ -151,6 +153,37 @@ def describe_record(medium: str, record: MBusRecord) -> SensorEntityDescription 
     )
 
 
+def converted(
+    value: float,
+    unit: str | None,
+    wanted: str | None,
+    device_class: SensorDeviceClass | None,
+) -> float:
+    """Return a value in another unit. Raises LookupError where there is no way to it."""
+    if unit == wanted:
+        return value
+    converter = UNIT_CONVERTERS.get(device_class)
+    if converter is None or not {unit, wanted} <= converter.VALID_UNITS:
+        raise LookupError
+    return converter.convert(value, unit, wanted)
+
+
+@callback
+def _async_kept_unit(
+    hass: HomeAssistant, unique_id: str, unit: str | None
+) -> str | None:
+    """Return the unit that a sensor had when it was last added, else the given one."""
+    # Graphs, automations and limits go by the unit that the entity began with. One unit
+    # for each quantity would need no memory, but would change existing entities. A unit
+    # that M-Bus does not have is the user's or the unit system's, and converted to by
+    # Home Assistant.
+    registry = er.async_get(hass)
+    entity_id = registry.async_get_entity_id(SENSOR_DOMAIN, DOMAIN, unique_id)
+    entry = None if entity_id is None else registry.async_get(entity_id)
+    kept = None if entry is None else entry.unit_of_measurement
+    return kept if kept in MBUS_UNITS else unit
+
+
 def _sensors(
     devices: Mapping[str, MBusDevice],
 ) -> Iterator[tuple[str, SensorEntityDescription]]:
@@ -214,7 +247,7 @@ def _async_register_device(coordinator: MeterCoordinator, device_id: str) -> Non
         config_entry_id=entry_id,
         identifiers={device_identifier(coordinator, device_id)},
         translation_key=f"mbus_{medium}",
-        manufacturer=device.manufacturer,
+        manufacturer=device.manufacturer or None,
         serial_number=device.serial_number,
         hw_version=str(device.version),
     )
@@ -235,6 +268,11 @@ class NesMepMBusSensor(NesMepValueEntity, SensorEntity):
         self._device_id = device_id
         identifier = device_identifier(coordinator, device_id)
         self._attr_unique_id = f"{identifier[1]}_{description.key}"
+        self._attr_native_unit_of_measurement = _async_kept_unit(
+            coordinator.hass,
+            self._attr_unique_id,
+            description.native_unit_of_measurement,
+        )
         self._attr_device_info = DeviceInfo(identifiers={identifier})
 
     @override
@@ -245,12 +283,17 @@ class NesMepMBusSensor(NesMepValueEntity, SensorEntity):
             raise LookupError
         if self.entity_description is LAST_READING:
             return device.read_at
-        values = {
-            record_key(record): record.value
-            for record in reversed(device.records)
-            if isinstance(record.value, int | float)
-        }
-        return values[self.entity_description.key]
+        for record in device.records:
+            if record_key(record) == self.entity_description.key and isinstance(
+                record.value, int | float
+            ):
+                return converted(
+                    record.value,
+                    record.unit or None,
+                    self.native_unit_of_measurement,
+                    self.device_class,
+                )
+        raise LookupError
 
     @override
     def _show(self, value: Value | None) -> None:

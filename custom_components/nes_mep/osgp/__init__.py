@@ -31,6 +31,7 @@ from .load_profile.download import (
 from .mbus.privacy import serial_number_spans
 from .mbus.tables import MBusDevice
 from .mbus.telegram import MBusRecord
+from .mbus.units import UNITS as MBUS_UNITS
 from .mep.security.modes import SecurityMode
 from .mep.tls_probe import probe_tls
 from .meter import Meter, Readings, ResyncResult
@@ -48,6 +49,7 @@ from .trace import ExchangeRecord, TablePart, Trace
 
 __all__ = [
     "HOST_CLOCK",
+    "MBUS_UNITS",
     "REQUEST_PERIOD",
     "ChannelStatus",
     "DecodeError",

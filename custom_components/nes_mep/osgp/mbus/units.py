@@ -198,6 +198,14 @@ FIXED_UNITS: _Codes = {
 }
 """Units of the counters of a fixed data structure, by their six bits."""
 
+UNITS = frozenset(
+    found.unit
+    for table in (_PRIMARY, _FIRST_EXTENSION, _SECOND_EXTENSION, FIXED_UNITS)
+    for found in table.values()
+    if found.unit
+)
+"""The units of records."""
+
 MEDIUMS = {
     0x00: "other",
     0x01: "oil",
