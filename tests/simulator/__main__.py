@@ -43,13 +43,6 @@ def _fault(text: str) -> Fault:
         raise ArgumentTypeError(str(error)) from error
 
 
-def _recording(text: str) -> Recording:
-    try:
-        return Recording.load(Path(text))
-    except (OSError, ValueError) as error:
-        raise ArgumentTypeError(str(error)) from error
-
-
 def _meter(options: Namespace) -> SimulatedMeter:
     """Return the meter that the options describe."""
     common = {
@@ -93,7 +86,7 @@ def _parser() -> ArgumentParser:
     add("--profile", choices=EVERY_PROFILE, default="gen3", help="kind of meter (gen3)")
     add(
         "--replay",
-        type=_recording,
+        type=Path,
         metavar="FILE",
         help="answer with the tables of a diagnostics file of the integration, "
         "on a free port unless told another",
@@ -187,6 +180,10 @@ def main() -> None:
             parser.exit(1, f"{parser.prog}: {error}\n")
         return
     if options.replay:
+        try:
+            options.replay = Recording.load(options.replay)
+        except (OSError, ValueError) as error:
+            parser.exit(2, f"{parser.prog}: {error}\n")
         if not (options.listen or options.pty):
             options.listen = ("127.0.0.1", 0)
         # What is replayed is nobody's meter, so its key is no secret.
