@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from hypothesis import given, strategies as st
 import pytest
 
 from osgp import MBusDevice, Meter, NoReplyError
@@ -302,6 +303,31 @@ def test_plain_telegram_with_a_configuration_word(word: str, unknown: str) -> No
     plain = bytearray(_TELEGRAM + bytes.fromhex("0c7878563412" + unknown))
     plain[10:12] = bytes.fromhex(word)
     assert list(identifying_spans(bytes(plain))) == [Span(14, 4)]
+
+
+@given(st.binary(max_size=80), st.booleans(), st.booleans(), st.booleans())
+def test_arbitrary_telegrams(
+    telegram: bytes, fixed: bool, big_endian: bool, decrypted: bool
+) -> None:
+    """What identifies lies within the telegram, whatever it holds."""
+    for span in identifying_spans(
+        telegram, fixed=fixed, big_endian=big_endian, decrypted=decrypted
+    ):
+        assert 0 <= span.offset <= span.offset + span.length <= len(telegram)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["ET11", "ET16", "ET36", "ET45"]),
+        st.tuples(st.integers(0, 600), st.binary(min_size=1, max_size=120)),
+    )
+)
+def test_arbitrary_tables(parts: dict[str, tuple[int, bytes]]) -> None:
+    """Tables of M-Bus meters can be shown, whatever they hold."""
+    trace = Trace()
+    for name, (offset, data) in parts.items():
+        keep(trace, name, offset if name in {"ET16", "ET45"} else 0, data)
+    assert Redactor(trace).tables().keys() <= parts.keys()
 
 
 def test_exchanges_are_those_of_the_trace() -> None:
