@@ -114,7 +114,7 @@ async def test_enable_is_driven_and_restarted(
         )
         assert board.changes == [True]
         assert all(board.lines.values())
-        simulated.add_fault(Fault(kind="lose_request", times=3))
+        simulated.add_fault(Fault(kind="lose_request", times=5))
         assert_true(meter, await meter.read(), simulated)
         await meter.close()
     assert board.changes == [True, False, True]

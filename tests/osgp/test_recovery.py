@@ -162,7 +162,7 @@ async def test_pty_reopens(
     """A local port reopens too, whether or not it has control lines."""
     monkeypatch.setattr(client_module, "_REOPEN_AFTER_SILENCE", 0.0)
     meter = await Meter.open(path, DEFAULT_KEY, clock=driven_clock())
-    simulated.add_fault(Fault(kind="lose_request", times=3))
+    simulated.add_fault(Fault(kind="lose_request", times=5))
     assert_true(meter, await meter.read(), simulated)
     assert meter.statistics.reopens == 1
     await meter.close()

@@ -101,6 +101,7 @@ class SimulatedMeter(World):
             if tls
             else None
         )
+        self.answers_repetitions = True  # of the last accepted number, by 0C
         self.sequence = self.random.getrandbits(32)  # the last accepted number
         self.interface_version = 1
         self.faults: list[ActiveFault] = []
@@ -284,7 +285,11 @@ class SimulatedMeter(World):
             for active in self.faults
             if active.strikes(exchange.request, self.random)
         ]
-        if self.monotonic() < self._silent_until:
+        if self.monotonic() < self._silent_until or (
+            opened.numbered
+            and not self.answers_repetitions
+            and opened.request.sequence == self.sequence
+        ):
             exchange.lost = True
         self._apply(exchange, struck, early=True)
         if not exchange.lost:

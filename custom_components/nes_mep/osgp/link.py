@@ -71,10 +71,11 @@ class Link(ABC):
         """
         capacity = self.reply_capacity
         parts: list[bytes] = []
-        for start in range(offset, offset + count, capacity):
-            size = min(capacity, offset + count - start)
+        place, end = offset, offset + count
+        while place < end:
+            asked, size = self.protected_span(place, min(capacity, end - place))
             try:
-                part = await self.request(PartialRead(table, start, size))
+                data = await self.request(PartialRead(table, asked, size))
             except RefusalError as err:
                 if (
                     err.code not in _PARTIAL_READ_REFUSED
@@ -83,11 +84,16 @@ class Link(ABC):
                 ):
                     raise
                 whole = await self.request(FullRead(table, table_length))
-                return whole[offset : offset + count]
-            parts.append(part)
-            if len(part) < size:
+                return whole[offset:end]
+            parts.append(data[place - asked :])
+            place = asked + size
+            if len(data) < size:
                 break
         return b"".join(parts)
+
+    def protected_span(self, offset: int, count: int) -> tuple[int, int]:
+        """Return offset and count to ask for, so that damage to any byte is found."""
+        return offset, count
 
     async def read_to_end(self, table: int, offset: int) -> bytes:
         """Return the bytes of a table of unknown length from an offset on.

@@ -26,7 +26,11 @@ do."""
 _ENABLE_OFF = 0.5
 """How long RTS and DTR are dropped to restart the meter's port, in seconds."""
 
-_PORT_ERRORS = (OSError, serialx.SerialException)
+_FLOOD = 32768
+"""Bytes in a second that no meter sends: at 115200 baud, it cannot send half as many."""
+
+_PORT_ERRORS = (Exception,)
+"""Transports raise what they like, and hostile bytes make them do so."""
 
 
 class _Line(asyncio.Protocol):
@@ -83,6 +87,9 @@ class Port:
         self._has_control_lines = False
         self._is_given_up = False
         self._is_closed = False
+        self._counted_since = 0.0
+        self._count = 0
+        self._pause: asyncio.Task[None] | None = None
 
     @property
     def name(self) -> str:
@@ -178,6 +185,25 @@ class Port:
     def _received(self, data: bytes) -> None:
         self._statistics.bytes_received += len(data)
         self._receive(data)
+        now = self._clock.time()
+        if now - self._counted_since >= 1:
+            self._counted_since, self._count = now, 0
+        self._count += len(data)
+        if self._count > _FLOOD and self._line is not None and self._pause is None:
+            _LOGGER.debug("Port %s is flooded", self.name)
+            self._pause = asyncio.create_task(self._pause_reading(self._line))
+
+    async def _pause_reading(self, line: _Line) -> None:
+        """Leave a flood to the other side for a second."""
+        try:
+            line.transport.pause_reading()
+            await self._clock.sleep(1.0)
+            if not line.is_lost:
+                line.transport.resume_reading()
+        except _PORT_ERRORS as err:
+            _LOGGER.debug("Port %s cannot be paused: %s", self.name, err)
+        finally:
+            self._pause = None
 
     async def _open(self) -> None:
         """Open the port."""
@@ -223,6 +249,8 @@ class Port:
     async def _close(self) -> None:
         """Close the connection, if any, and wait briefly for its end."""
         line, self._line = self._line, None
+        if self._pause is not None:
+            self._pause.cancel()
         if line is None:
             return
         try:

@@ -105,7 +105,7 @@ def response_data(request: ReadRequest, packet: bytes) -> bytes:
     """Return the table data of a response.
 
     Raises RefusalError when the meter refused, and UnverifiedReplyError when the
-    response's count is not the number of its bytes or is more than was asked for.
+    response's count is not the number of its bytes, is more than was asked for, or 0.
     """
     code = packet[0] if packet else ResponseCode.UNRECOGNIZED
     if code != ResponseCode.OK:
@@ -113,7 +113,7 @@ def response_data(request: ReadRequest, packet: bytes) -> bytes:
     count = int.from_bytes(packet[1:3])
     data = packet[3:]
     limit = request.count if isinstance(request, PartialRead) else request.length
-    if len(packet) < 3 or count != len(data) or count > limit:
+    if len(packet) < 3 or count != len(data) or not 0 < count <= limit:
         raise UnverifiedReplyError(
             f"The reply to {request} announces {count} bytes and holds {len(data)}"
         )

@@ -1,5 +1,7 @@
 """The client's side of the MEP link, with its recovery from errors."""
 
+from dataclasses import replace
+from functools import partial
 import logging
 import secrets
 from typing import Final, override
@@ -19,7 +21,7 @@ from ..link import Link
 from ..requests import PartialRead, ReadRequest, ResponseCode, refusal, response_data
 from ..statistics import LinkStatistics
 from ..trace import ExchangeRecord, Trace
-from .message_port import MessagePort
+from .message_port import SESSION_ATTEMPTS, MessagePort
 from .security import Envelope, Exchange, Security
 from .sequence_number import invalid_sequence_number
 from .tls_probe import probe_tls_on
@@ -36,6 +38,9 @@ _RESYNC_LIMIT = 3
 _PROBES = 2
 """How often each rung of the recovery ladder is tried for one request."""
 
+_FRESH_COPIES = 2
+"""How often a request is sent with a fresh number after its repetitions stay silent."""
+
 _REOPEN_AFTER_SILENCE = 10.0
 """Seconds without a reply after which the port is reopened."""
 
@@ -44,11 +49,11 @@ class MepClient(Link):
     """The link through the MEP.
 
     One request is asked until it is answered or each rung of the ladder was tried: the
-    same bytes again after silence (the port does that), a new session where there are
-    sessions, the next sequence number after a reply that cannot be verified, the
-    meter's own number after "invalid sequence number", the clock after "authentication
-    failure" to learn whether the key still works, and a reopened port. The security
-    mode never changes.
+    same bytes again after silence (the port does that), then a fresh number, a new
+    session where there are sessions, the next sequence number after a reply that
+    cannot be verified, the meter's own number after "invalid sequence number", the
+    clock after "authentication failure" to learn whether the key still works, and a
+    reopened port. The security mode never changes.
     """
 
     def __init__(
@@ -81,6 +86,10 @@ class MepClient(Link):
     @override
     def reply_capacity(self) -> int:
         return self._security.reply_capacity
+
+    @override
+    def protected_span(self, offset: int, count: int) -> tuple[int, int]:
+        return self._security.protected_span(offset, count)
 
     @property
     @override
@@ -177,19 +186,27 @@ class MepClient(Link):
 
     async def _ask_for_genuine_reply(self, packet: bytes) -> bytes:
         """Return the response packet of a reply that was verified."""
-        reopened = False
+        reopened = is_fresh = False
         corrupted = 0
         await self._port.open()
         while True:
             try:
                 return await self._port.converse(
-                    lambda exchange: self._exchange(exchange, packet)
+                    partial(
+                        self._exchange,
+                        packet=packet,
+                        copies=_FRESH_COPIES if is_fresh else 0,
+                    )
                 )
             except UnverifiedReplyError:
                 corrupted += 1
                 if corrupted == _CORRUPTED_LIMIT:
                     raise
             except NoReplyError:
+                # Some meters never answer a repeated number: ask with the next one.
+                if self._security.numbered and not is_fresh:
+                    is_fresh = True
+                    continue
                 silence = self.clock.time() - self._replied_at
                 if reopened or silence < _REOPEN_AFTER_SILENCE:
                     raise
@@ -207,7 +224,9 @@ class MepClient(Link):
         self._security.forget()
         await self._port.reopen()
 
-    async def _exchange(self, exchange: Exchange, packet: bytes) -> bytes:
+    async def _exchange(
+        self, exchange: Exchange, *, packet: bytes, copies: int
+    ) -> bytes:
         """Return the packet of a genuine reply, in a new session where one is needed.
 
         A session does not survive a request without a genuine reply. Where there are
@@ -218,18 +237,18 @@ class MepClient(Link):
         while True:
             attempts += 1
             try:
-                return await self._attempt(exchange, packet)
+                return await self._attempt(exchange, packet, copies)
             except (NoReplyError, UnverifiedReplyError, TlsError) as err:
                 if self._security.established:
                     raise
                 _LOGGER.debug("There is no session: %s", err)
-                if attempts < self._port.copies:
+                if attempts < SESSION_ATTEMPTS:
                     continue
                 if isinstance(err, UnverifiedReplyError):
                     raise TlsError(f"No secured session holds: {err}") from err
                 raise
 
-    async def _attempt(self, exchange: Exchange, packet: bytes) -> bytes:
+    async def _attempt(self, exchange: Exchange, packet: bytes, copies: int) -> bytes:
         """Return the packet of a genuine reply; record the outcome in the trace."""
         began, began_at = self.clock.time(), self.clock.now()
         sent = self.statistics.requests
@@ -240,7 +259,7 @@ class MepClient(Link):
                 self._security.forget()
             if not self._security.established:
                 await self._establish(exchange)
-            reply = await exchange(self._seal(packet))
+            reply = await exchange(replace(self._seal(packet), copies=copies))
         except BaseException as err:
             error = type(err).__name__
             raise

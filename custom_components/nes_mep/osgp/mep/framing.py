@@ -1,13 +1,16 @@
 """From a stream of bytes to MEP messages (guide, "MEP protocol").
 
-A message is its length (2 bytes, big-endian) and that many bytes. A length of zero is
-the alert sequence. There is no start mark and no checksum: after a message that lost
-its beginning, framing recovers at an impossible length or at the silence after it, and
-only the digest says whether a message is genuine.
+A message is its length (2 bytes, big-endian) and that many bytes. A length of
+zero is the alert sequence. There is no start mark and no checksum: a message that
+lost its beginning is found again by its impossible length or by the silence after
+it, and whether a message is what it seems is for the digest to say.
 """
 
 LONGEST_MESSAGE = 512
 """More than any meter sends (476); a larger length is not the start of a message."""
+
+_MOST_BYTES = 4096
+"""More than a meter sends at once: of a longer chunk, the rest is dropped."""
 
 
 class Framer:
@@ -23,13 +26,17 @@ class Framer:
         """Whether a message has begun and is not complete."""
         return bool(self._received)
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """Add received bytes and return the messages that they complete."""
+    def feed(self, data: bytes, most: int = 8) -> list[bytes]:
+        """Take received bytes and return the messages they complete.
+
+        No more than so many: what comes after them, and what is more than a meter
+        sends at once, is dropped, so that neither work nor memory grows with a flood.
+        """
         received = self._received
-        received += data
-        messages = []
+        received += data[:_MOST_BYTES]
+        messages: list[bytes] = []
         start = 0
-        while len(received) - start >= 2:
+        while len(received) - start >= 2 and len(messages) < most:
             length = received[start] << 8 | received[start + 1]
             if length > LONGEST_MESSAGE:
                 start += 1
@@ -41,7 +48,10 @@ class Framer:
                 start += 2 + length
             else:
                 break
-        del received[:start]
+        if len(messages) >= most or len(data) > _MOST_BYTES:
+            received.clear()
+        else:
+            del received[:start]
         return messages
 
     def reset(self) -> None:

@@ -19,12 +19,13 @@ class Envelope:
     and returns the packet in it. It raises UnverifiedReplyError when that message is
     not a genuine reply to this request, and TlsError when it ends the
     session. repeatable says whether the same message may be sent again when no
-    reply comes.
+    reply comes, and copies how often it is sent at most (0: as the port thinks fit).
     """
 
     message: bytes
     open: Callable[[bytes], bytes]
     repeatable: bool = True
+    copies: int = 0
 
 
 type Exchange = Callable[[Envelope], Awaitable[bytes]]
@@ -48,6 +49,13 @@ class Security(ABC):
     @abstractmethod
     def seal(self, packet: bytes, sequence_number: int) -> Envelope:
         """Wrap the packet of a request; needs an established session."""
+
+    def protected_span(self, offset: int, count: int) -> tuple[int, int]:
+        """Return offset and count to ask for, so that damage to any byte is found.
+
+        The span begins at the offset or before, and may end before the last byte.
+        """
+        return offset, count
 
     @property
     def established(self) -> bool:

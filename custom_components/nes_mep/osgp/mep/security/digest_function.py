@@ -6,7 +6,7 @@ from ...key import KEY_LENGTH
 
 DIGEST_LENGTH = 8
 
-_PASS = 24 * 8
+PASS_LENGTH = 24 * 8
 """Steps of one pass: one and a half times through the key, a step a bit."""
 
 type _StepTable = bytes
@@ -50,8 +50,8 @@ class DigestKey:
         A request covers its body and sequence number, a reply the covered bytes
         of its request directly followed by its own body.
         """
-        passes = max(1, -(-len(data) // _PASS))
-        padded = data.ljust(passes * _PASS, b"\0")
+        passes = max(1, -(-len(data) // PASS_LENGTH))
+        padded = data.ljust(passes * PASS_LENGTH, b"\0")
         d0 = d1 = d2 = d3 = d4 = d5 = d6 = d7 = 0
         position = 0
         for _ in range(passes):

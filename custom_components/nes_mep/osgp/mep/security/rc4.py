@@ -10,7 +10,7 @@ from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
 from cryptography.hazmat.primitives.ciphers import Cipher
 
 from . import MESSAGE_LIMIT, REPLY_HEAD, Envelope, Security
-from .digest import is_genuine, plain_refusal
+from .digest import is_genuine, plain_refusal, strong_span
 from .digest_function import DIGEST_LENGTH, DigestKey
 
 _CONSTANT = bytes.fromhex("388B8FBC36A8558587AFC90FB23A3B99")
@@ -26,6 +26,10 @@ class Rc4Security(Security):
         """Initialize with the 16 bytes of the key."""
         self._digest_key = DigestKey(key)
         self._encryption_key = _Rc4Key(_Rc4Key(key).encrypt(_CONSTANT))
+
+    @override
+    def protected_span(self, offset: int, count: int) -> tuple[int, int]:
+        return strong_span(offset, count, self.reply_capacity)
 
     @override
     def seal(self, packet: bytes, sequence_number: int) -> Envelope:

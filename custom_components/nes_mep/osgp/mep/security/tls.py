@@ -10,6 +10,7 @@ from typing import override
 
 from ...errors import (
     KeyRefusedError,
+    NoReplyError,
     TlsError,
     TlsUnsupportedError,
     UnverifiedReplyError,
@@ -79,6 +80,15 @@ class TlsSecurity(Security):
         UnverifiedReplyError or NoReplyError when another attempt may succeed.
         """
         self._session = None
+        try:
+            await self._shake_hands(exchange)
+        except (NoReplyError, UnverifiedReplyError):
+            # Flights of several handshakes may have mixed: that proves nothing.
+            self._refusals = 0
+            raise
+
+    async def _shake_hands(self, exchange: Exchange) -> None:
+        """Do a handshake."""
         handshake = ClientHandshake(self._key, self._identity)
         flight = await exchange(
             _envelope(_RequestCode.HANDSHAKE, handshake.hello, handshake.answer)
