@@ -43,7 +43,12 @@ def test_exchange_of_published_frames(request_id: str, reply_id: str) -> None:
     envelope = DigestSecurity(key).seal(packet, number)
     assert envelope.message == message
     reply = bytes.fromhex(FRAMES[reply_id]["hex"])[2:]
-    assert envelope.open(reply) == reply[:-8]
+    if any(reply[:-8]):
+        assert envelope.open(reply) == reply[:-8]
+        return
+    # The answer to a write: its digest is the request's own, and proves nothing.
+    with pytest.raises(UnverifiedReplyError):
+        envelope.open(reply)
 
 
 _ENVELOPE = DigestSecurity(_GUIDE_KEY).seal(

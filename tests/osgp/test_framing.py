@@ -71,3 +71,16 @@ def test_partial_message_is_dropped_after_silence() -> None:
     assert framer.pending
     framer.reset()
     assert framer.feed(_frame(b"good")) == [b"good"]
+
+
+def test_a_flood_costs_little() -> None:
+    """Of endless bytes, few messages are cut, and the rest is dropped."""
+    for flood in (b"\x01\xdc" + bytes([7] * 476), b"\0\1x", b"\xff", b"\0\0", b"\1"):
+        framer = Framer()
+        for _ in range(4):
+            messages = framer.feed(flood * (262144 // len(flood)))
+            assert len(messages) <= 8
+            assert len(framer._received) <= LONGEST_MESSAGE + 2
+            assert framer.alerts <= 4 * 2048
+        framer.reset()
+        assert framer.feed(_frame(b"good")) == [b"good"]

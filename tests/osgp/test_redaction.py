@@ -185,12 +185,12 @@ async def test_replies_without_data(meter: Meter, simulated: SimulatedMeter) -> 
     simulated.add_fault(Fault(kind="refuse", table=1, code=3))
     with pytest.raises(Exception, match="no permission"):
         await meter.read_table(1, 0, 3)
-    shown = exchanges(meter.trace)[-5:]
+    shown = exchanges(meter.trace)[-6:]
     assert [(each.reply or b"")[:1].hex() for each in shown] == [
-        *("0c", "00", "", "00", "03")
+        *("0c", "00", "", "", "00", "03")
     ]
     assert (shown[0].reply or b"").hex() == "0c00000000"
-    assert shown[3].reply == b"\0\0\x10" + (simulated.table(1) or b"")
+    assert shown[4].reply == b"\0\0\x10" + (simulated.table(1) or b"")
     assert not any(each.withheld for each in shown)
     assert number not in everything(meter.trace)
 

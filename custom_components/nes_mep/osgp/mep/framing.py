@@ -27,7 +27,7 @@ class Framer:
         return bool(self._received)
 
     def feed(self, data: bytes, most: int = 8) -> list[bytes]:
-        """Take received bytes and return the messages they complete.
+        """Add received bytes and return the messages that they complete.
 
         No more than so many: what comes after them, and what is more than a meter
         sends at once, is dropped, so that neither work nor memory grows with a flood.

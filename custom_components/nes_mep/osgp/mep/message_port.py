@@ -66,7 +66,7 @@ class MessagePort:
         clock: HostClock = HOST_CLOCK,
         baudrate: int = DEFAULT_BAUDRATE,
     ) -> None:
-        """Take a device path or a serialx URL; nothing is opened yet."""
+        """Initialize with a device path or a serialx URL; nothing is opened yet."""
         self.is_answering = False
         self._port = Port(
             url, self._receive, statistics=statistics, clock=clock, baudrate=baudrate
@@ -222,7 +222,7 @@ class MessagePort:
         self._forget_received()
 
     def _receive(self, data: bytes) -> None:
-        """Take received bytes."""
+        """Process received bytes."""
         self._received_at = self._clock.time()
         alerts = self._framer.alerts
         room = _MESSAGES_HELD - len(self._messages)
