@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 WRONG_KEY = b"not that one now"
 
 COUNTERS = {
-    *("requests", "replies", "resent", "timeouts", "digest_failures"),
+    *("requests", "replies", "resent", "timeouts", "late_replies", "digest_failures"),
     *("sequence_resyncs", "authentication_failures", "alerts", "reopens"),
     *("tls_handshakes", "bytes_sent", "bytes_received"),
 }

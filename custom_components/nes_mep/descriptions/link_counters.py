@@ -38,6 +38,7 @@ LINK_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
             "replies",
             "resent",
             "timeouts",
+            "late_replies",
             "digest_failures",
             "sequence_resyncs",
             "authentication_failures",
