@@ -1,0 +1,1 @@
+"""Tests of the repair issues: raised, cleared, and fixed, as a user sees it."""
