@@ -23,8 +23,7 @@ def test_grace() -> None:
     clock = DrivenClock()
     rung: list[str] = []
     clock.call_later(1, lambda: rung.append("timeout"))
-    selector = Mock(BaseSelector)
-    selector.select.return_value = []
+    selector = Mock(BaseSelector, **{"select.return_value": []})
     watched = _WatchedSelector(selector, clock)
     for _ in range(10):
         watched.select(0)
