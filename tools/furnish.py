@@ -30,30 +30,33 @@ async def device_of(meter: Meter) -> str:
     return device_id
 
 
-async def give_past(meter: Meter, _: Simulator) -> None:
-    """Import what the meter remembers, once the recorder has begun its statistics.
+async def statistics_begun(meter: Meter) -> None:
+    """Wait until the recorder has statistics of what a meter counts.
 
     It adds to them every five minutes.
     """
-    api = meter.api
-    now = datetime.now(UTC)
     entity_ids = [meter.entity_id(key) for key in ENERGIES]
     while True:
-        begun = await api.command(
+        begun = await meter.api.command(
             "recorder/statistics_during_period",
-            start_time=(now - timedelta(hours=1)).isoformat(),
+            start_time=(datetime.now(UTC) - timedelta(hours=1)).isoformat(),
             statistic_ids=entity_ids,
             period="5minute",
             types=["sum"],
         )
         if begun.keys() == set(entity_ids):
-            break
+            return
         await asyncio.sleep(5)
-    answer = await api.action(
+
+
+async def give_past(meter: Meter, _: Simulator) -> None:
+    """Import what the meter remembers, once the recorder has begun its statistics."""
+    await statistics_begun(meter)
+    answer = await meter.api.action(
         DOMAIN,
         "import_history",
         config_entry_id=meter.entry_id,
-        start=(now - timedelta(days=DAYS)).isoformat(),
+        start=(datetime.now(UTC) - timedelta(days=DAYS)).isoformat(),
     )
     say(f"  {json.dumps(answer)}")
 
