@@ -175,7 +175,8 @@ def test_unknown_registers_are_not_described(key: str) -> None:
 def test_counters_are_described() -> None:
     """Each number that the client counts has a sensor."""
     assert LINK_SENSORS.keys() == LinkStatistics.__dataclass_fields__.keys() - {
-        "last_error"
+        "hint",
+        "last_error",
     }
 
 
