@@ -24,6 +24,7 @@ _LAYERS = (
     ("requests", "statistics", "trace"),
     ("tables",),
     ("diagnostics", "errors", "host_clock", "key"),
+    ("pasting",),
 )
 """A module imports from lower layers only, or within its own package."""
 

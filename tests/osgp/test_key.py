@@ -18,6 +18,12 @@ _ASCII_KEY = "Wb7#kP2x!dL9vT4qXYZ!"
         _ASCII_KEY[:16].encode().hex().upper(),
         "0x" + _ASCII_KEY.encode().hex(),
         "0X" + _ASCII_KEY[:16].encode().hex(),
+        f"\ufeff{_ASCII_KEY[:5]}\u200b{_ASCII_KEY[5:]}\u2060",
+        f"\u00a0{_ASCII_KEY}\u00a0",
+        _ASCII_KEY.encode().hex(" "),
+        _ASCII_KEY[:16].encode().hex("-").upper(),
+        "0x " + _ASCII_KEY.encode().hex(":", 2),
+        f"\u200e{_ASCII_KEY.encode().hex(' ')}\u00ad",
     ],
 )
 def test_accepted(text: str) -> None:
@@ -26,7 +32,14 @@ def test_accepted(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["00112233445566778899", "0x11223344556677", "0123456789ABCDEF"]
+    "text",
+    [
+        "00112233445566778899",
+        "0x11223344556677",
+        "0123456789ABCDEF",
+        "00 11 22-33:44 55 66",
+        "a key with blanks in",
+    ],
 )
 def test_characters_that_look_like_hex(text: str) -> None:
     """16 to 20 characters are characters, whatever they look like."""
@@ -44,6 +57,8 @@ def test_characters_that_look_like_hex(text: str) -> None:
         "a" * 39,
         "schlüssel-schlüssel",
         "a\x00" * 9,
+        "\u200b" * 16,
+        "12:34:" * 7,
     ],
 )
 def test_refused(text: str) -> None:

@@ -36,6 +36,7 @@ from .mep.security.modes import SecurityMode
 from .mep.tls_probe import probe_tls
 from .meter import Meter, Readings, ResyncResult
 from .negotiation import OpenedMeter, negotiate
+from .pasting import pasted_text
 from .registers import Register, Value
 from .requests import ResponseCode
 from .slow_tables import SlowTable
@@ -94,6 +95,7 @@ __all__ = [
     "negotiate",
     "parse_key",
     "parse_table",
+    "pasted_text",
     "probe_tls",
     "serial_number_spans",
     "survey",
