@@ -75,6 +75,9 @@ async def test_found(
     assert port.attempts == attempts
     assert opened.meter is _METER
     assert (opened.mode, opened.key_kind) == attempts[-1]
+    assert opened.refused_tls == (
+        attempts == [_TLS, _DIGEST] and isinstance(failures[_TLS], TlsError)
+    )
 
 
 @pytest.mark.parametrize(

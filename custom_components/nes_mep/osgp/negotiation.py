@@ -1,7 +1,7 @@
 """Finding the security mode, and the kind of key, in which to read a meter."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import logging
 
 from .errors import KeyRefusedError, NoReplyError, TlsError
@@ -20,11 +20,15 @@ type Opener = Callable[[SecurityMode, KeyKind], Awaitable[Meter]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedMeter:
-    """An open meter, and how the link to it is protected."""
+    """An open meter, and how the link to it is protected.
+
+    refused_tls says whether TLS was tried before, and the meter did answer.
+    """
 
     meter: Meter
     mode: SecurityMode
     key_kind: KeyKind
+    refused_tls: bool = False
 
 
 async def negotiate(
@@ -37,6 +41,7 @@ async def negotiate(
     TLS: digest mode is not tried then. Without a kind of key, TLS tries both; the other
     modes need none. Raises MeterError.
     """
+    refused_tls = False
     if mode is None:
         try:
             return await _open_by_tls(open_in, key_kind)
@@ -44,10 +49,12 @@ async def negotiate(
             if err.had_session:
                 raise
             _LOGGER.debug("The meter is not read over TLS: %s", err)
+            refused_tls = not isinstance(err, NoReplyError)
         mode = SecurityMode.DIGEST
     if mode is SecurityMode.TLS:
         return await _open_by_tls(open_in, key_kind)
-    return await _open(open_in, mode, key_kind or KeyKind.BASIC)
+    opened = await _open(open_in, mode, key_kind or KeyKind.BASIC)
+    return replace(opened, refused_tls=refused_tls)
 
 
 async def _open_by_tls(open_in: Opener, key_kind: KeyKind | None) -> OpenedMeter:
