@@ -368,6 +368,38 @@ async def test_unit_of_the_user(
         assert float(state.state) == pytest.approx(61.612, abs=1e-3)
 
 
+@pytest.mark.parametrize("state", ["unloaded", "not answering"])
+async def test_deleted_while_not_loaded(
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    meter: SimulatedMeter,
+    url: str,
+    state: str,
+) -> None:
+    """The device of an M-Bus meter can be deleted at any time, the meter's own never."""
+    assert await async_setup_component(hass, "config", {})
+    entry = await set_up(hass, make_entry(meter, url))
+    client = await hass_ws_client(hass)
+    old = device(hass, entry, "els30412877")
+    if state == "unloaded":
+        await hass.config_entries.async_unload(entry.entry_id)
+    else:
+        meter.add_fault(Fault(kind="silence"))
+        await hass.config_entries.async_reload(entry.entry_id)
+
+    for each, success in ((old.id, True), (old.via_device_id, False)):
+        await client.send_json_auto_id(
+            {
+                "type": "config/device_registry/remove_config_entry",
+                "config_entry_id": entry.entry_id,
+                "device_id": each,
+            }
+        )
+        assert (await client.receive_json())["success"] is success
+    assert device(hass, entry, "els30412877") is None
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
 async def test_first_meter_comes_later(
     hass: HomeAssistant, meter: SimulatedMeter, url: str, host_clock: DrivenClock
 ) -> None:

@@ -4,6 +4,7 @@ from homeassistant.config_entries import (
     SIGNAL_CONFIG_ENTRY_CHANGED,
     ConfigEntry,
     ConfigEntryChange,
+    ConfigEntryState,
 )
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
@@ -92,9 +93,12 @@ async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: NesMepConfigEntry, device: dr.DeviceEntry
 ) -> bool:
     """Return whether the user may delete a device: an M-Bus meter that is gone."""
-    coordinator = entry.runtime_data.coordinator
-    present = {(DOMAIN, coordinator.meter.identity.serial_number)} | {
-        device_identifier(coordinator, device_id)
-        for device_id in coordinator.data.mbus_devices
-    }
+    present = {(DOMAIN, str(entry.unique_id))}
+    # Of an entry that is not loaded nothing else is known to be there.
+    if entry.state is ConfigEntryState.LOADED:
+        coordinator = entry.runtime_data.coordinator
+        present |= {
+            device_identifier(coordinator, device_id)
+            for device_id in coordinator.data.mbus_devices
+        }
     return device.identifiers.isdisjoint(present)
