@@ -10,7 +10,8 @@ from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_USER, ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
-from .common import make_entry, poll, set_up, silent_port, unavailable
+from .common import make_entry, pass_time, set_up, silent_port, unavailable
+from .driven_clock import DrivenClock
 from .simulator import SimulatedMeter, serve_tcp
 from .values import KEY, Clock
 
@@ -48,12 +49,21 @@ async def test_user(hass: HomeAssistant, meter: SimulatedMeter, url: str) -> Non
 
 @pytest.mark.parametrize(
     "key",
-    [KEY[:16], KEY.encode().hex() + "00", f"0x{KEY[:16].encode().hex()}", f" {KEY}\n"],
+    [
+        KEY[:16],
+        KEY.encode().hex() + "00",
+        f"0x{KEY[:16].encode().hex()}",
+        f" {KEY}\n",
+        f"\ufeff{KEY[:8]}\u200b{KEY[8:]}",
+        KEY.replace(" ", "\u00a0"),
+        KEY[:16].encode().hex(" "),
+        KEY[:16].encode().hex(":").upper(),
+    ],
 )
 async def test_user_writes_the_key_in_another_way(
     hass: HomeAssistant, url: str, key: str
 ) -> None:
-    """Sixteen characters, hex digits, or blanks around the key make no difference."""
+    """Hex digits, and what comes along when a key is copied, make no difference."""
     result = await hass.config_entries.flow.async_configure(
         await start(hass), {"port": url, "key": key}
     )
@@ -69,6 +79,13 @@ async def test_user_writes_the_key_in_another_way(
         ({"port": "/dev/nothing-here"}, {"base": "cannot_connect"}),
         ({"port": "socket://127.0.0.1:9"}, {"base": "cannot_connect"}),
         ({"port": "nonsense://here"}, {"base": "cannot_connect"}),
+        ({"port": "socket://["}, {"port": "invalid_port"}),
+        ({"port": "socket://127.0.0.1"}, {"port": "invalid_port"}),
+        ({"port": " "}, {"port": "invalid_port"}),
+        (
+            {"port": "rfc2217://[", "key": "no"},
+            {"port": "invalid_port", "key": "invalid_key_format"},
+        ),
         ({"key": "too short"}, {"key": "invalid_key_format"}),
         ({"key": "søde nøgle til målér"}, {"key": "invalid_key_format"}),
         ({"key": "0x" + "0123456789abcdeg" * 2}, {"key": "invalid_key_format"}),
@@ -136,19 +153,37 @@ async def test_user_meets_an_unforeseen_error(
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
+@pytest.mark.parametrize("text", ["{} ", "\u00a0{}\u200b", "{host}"])
+async def test_user_writes_the_port_in_another_way(
+    hass: HomeAssistant, url: str, text: str
+) -> None:
+    """Blanks around the port, or a host without the scheme, make no difference."""
+    host = url.removeprefix("socket://")
+    result = await hass.config_entries.flow.async_configure(
+        await start(hass), {"port": text.format(url, host=host), "key": KEY}
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["data"]["port"] == url
+    assert result["result"].state is ConfigEntryState.LOADED
+
+
+@pytest.mark.parametrize("text", ["{}", "{} ", "{host}"])
 async def test_user_adds_a_port_twice(
-    hass: HomeAssistant, meter: SimulatedMeter, url: str
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, text: str
 ) -> None:
     """A port that is in use already is not opened a second time."""
     await set_up(hass, make_entry(meter, url))
     requests = len(meter.requests)
 
-    result = await hass.config_entries.flow.async_configure(
-        await start(hass), {"port": url, "key": KEY}
+    host = url.removeprefix("socket://")
+    form = await hass.config_entries.flow.async_configure(
+        await start(hass), {"port": text.format(url, host=host), "key": KEY}
     )
 
-    assert result["type"] is FlowResultType.ABORT
-    assert result["reason"] == "already_configured"
+    assert form["type"] is FlowResultType.FORM
+    assert form["errors"] == {"port": "port_in_use"}
     assert len(meter.requests) == requests
 
 
@@ -171,17 +206,19 @@ async def test_user_adds_a_meter_twice(
     assert len(hass.config_entries.async_entries(DOMAIN)) == 1
 
 
-async def test_reauth(hass: HomeAssistant, meter: SimulatedMeter, path: str) -> None:
-    """A key that the grid company changed is asked for, on the port that was in use.
+async def test_reauth(
+    hass: HomeAssistant, meter: SimulatedMeter, path: str, host_clock: DrivenClock
+) -> None:
+    """A key that the grid company changed is asked for, on the port that is in use.
 
-    A serial port can be opened once only, so the coordinator must have closed it.
+    A serial port can be opened once only, so the entry must have been unloaded.
     """
     new_key = "the new MEP key 0001"
     entry = await set_up(hass, make_entry(meter, path))
     meter.key = new_key.encode()[:16]
     for _ in range(3):
         assert not hass.config_entries.flow.async_progress()
-        await poll(hass)
+        await pass_time(hass, host_clock, 31)
     (flow,) = hass.config_entries.flow.async_progress()
     assert flow["step_id"] == "reauth_confirm"
     assert flow["context"]["source"] == SOURCE_REAUTH
@@ -199,6 +236,7 @@ async def test_reauth(hass: HomeAssistant, meter: SimulatedMeter, path: str) -> 
         assert form["type"] is FlowResultType.FORM
         assert form["errors"] == errors
 
+    new_key = f"{new_key}\u200b"
     result = await hass.config_entries.flow.async_configure(
         flow["flow_id"], {"key": new_key}
     )

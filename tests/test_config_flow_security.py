@@ -9,6 +9,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
 from .common import make_entry, set_up, silent_port, unavailable
+from .driven_clock import DrivenClock
 from .simulator import PROFILES, Fault, SimulatedMeter, serve_tcp
 from .test_config_flow import DIGEST, OTHER_KEY, start
 from .tls.tapped_line import tap
@@ -95,7 +96,62 @@ async def test_user_has_a_meter_that_ignores_tls(
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert result["data"] == {"port": url, "key": KEY, **DIGEST}
+    assert result["description"] is None
     assert result["result"].state is ConfigEntryState.LOADED
+
+
+async def test_user_is_told_that_tls_was_not_used(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str
+) -> None:
+    """A meter that answers TLS with a refusal is read in the old mode, and it is said."""
+    result = await hass.config_entries.flow.async_configure(
+        await start(hass), {"port": url, "key": KEY}
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert result["data"] == {"port": url, "key": KEY, **DIGEST}
+    assert result["description"] == "refused_tls"
+
+
+@pytest.mark.parametrize("answer", [b"\x01", b"\x0a", b""])
+@pytest.mark.parametrize(
+    ("choice", "error"),
+    [("automatic", None), ("digest", {"key": "key_used_in_tls"})],
+)
+async def test_user_adds_a_meter_with_tls_again(
+    hass: HomeAssistant,
+    tls_meter: SimulatedMeter,
+    socket_enabled: None,
+    host_clock: DrivenClock,
+    answer: bytes,
+    choice: str,
+    error: dict[str, str] | None,
+) -> None:
+    """No message of the old mode goes out with a key that an entry uses in TLS."""
+    assert tls_meter.tls
+    tls_meter.tls.required = False
+    async with (
+        serve_tcp(tls_meter, timers=host_clock) as url,
+        tap(url) as (line, tapped),
+    ):
+        entry = make_entry(tls_meter, url)
+        entry.add_to_hass(hass)
+        hass.config_entries.async_update_entry(entry, data={**entry.data, **TLS})
+        line.answer = lambda message: answer if message[0] in TLS_CODES else None
+
+        form = await hass.config_entries.flow.async_configure(
+            await start(hass),
+            {
+                "port": tapped,
+                "key": KEY.encode()[:16].hex(),
+                "advanced": {"security": choice},
+            },
+        )
+
+        silence = {"base": "no_reply"}
+        refusal = {"base": "tls_refused"}
+        assert form["errors"] == (error or (refusal if answer else silence))
+        assert line.codes <= TLS_CODES
 
 
 @pytest.mark.parametrize("mode", ["digest", "rc4"])
@@ -223,9 +279,22 @@ async def test_reconfigure(
     }
     assert suggested == {"port": path, "key": None, "security": "digest"}
 
+    states: list[ConfigEntryState] = []
+    stop = entry.async_on_state_change(lambda: states.append(entry.state))
+    for user_input, errors in (
+        ({"port": path, "security": "rc4", "key": "no"}, {"key": "invalid_key_format"}),
+        ({"port": "socket://[", "security": "rc4"}, {"port": "invalid_port"}),
+    ):
+        form = await hass.config_entries.flow.async_configure(
+            form["flow_id"], user_input
+        )
+        assert form["errors"] == errors
+        await hass.async_block_till_done(wait_background_tasks=True)
+    stop()
+    assert not states
+
     for user_input, errors in (
         ({"port": path, "security": "tls"}, {"base": "tls_refused"}),
-        ({"port": path, "security": "rc4", "key": "no"}, {"key": "invalid_key_format"}),
         ({"port": "/dev/nothing", "security": "rc4"}, {"base": "cannot_connect"}),
     ):
         form = await hass.config_entries.flow.async_configure(
@@ -282,11 +351,13 @@ async def test_reconfigure_to_the_port_of_another_entry(
     other.add_to_hass(hass)
     form = await entry.start_reconfigure_flow(hass)
 
-    result = await hass.config_entries.flow.async_configure(
-        form["flow_id"], {"port": "/dev/other", "security": "digest"}
+    requests = len(meter.requests)
+    form = await hass.config_entries.flow.async_configure(
+        form["flow_id"], {"port": "/dev/other ", "security": "digest"}
     )
 
-    assert result["reason"] == "already_configured"
+    assert form["errors"] == {"port": "port_in_use"}
+    assert len(meter.requests) == requests
     assert entry.state is ConfigEntryState.LOADED
 
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, override
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
     ConfigEntry,
+    ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
     OptionsFlow,
     OptionsFlowWithReload,
 )
 from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL, UnitOfTime
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import callback
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -44,6 +45,7 @@ from .const import (
 from .link.errors import failure_of
 from .link.find_meter import FoundMeter, LinkSecurity, find_meter, is_exposed
 from .link.host_clock import host_clock
+from .link.port import parse_port
 from .osgp import KeyRefusedError, MeterError, SecurityMode, parse_key
 
 if TYPE_CHECKING:
@@ -154,6 +156,7 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
     def __init__(self) -> None:
         """Start with nothing found."""
         self._title = ""
+        self._description: str | None = None
         self._data: dict[str, Any] = {}
 
     @staticmethod
@@ -170,23 +173,21 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
         """Set up a meter by its port and key."""
         errors: dict[str, str] = {}
         if user_input is not None:
-            # Another entry polls on this port, which cannot be opened twice.
-            self._async_abort_entries_match({CONF_PORT: user_input[CONF_PORT]})
             choice = user_input[_ADVANCED][CONF_SECURITY]
-            found, errors = await _async_find(
-                self.hass,
-                user_input[CONF_PORT],
-                user_input[CONF_KEY],
-                None if choice == _AUTOMATIC else SecurityMode(choice),
-            )
-            if found is not None:
-                identity = found.identity
-                await self.async_set_unique_id(identity.serial_number)
-                self._abort_if_unique_id_configured()
-                self._title = f"{identity.model} {identity.serial_number}"
-                return await self._async_keep(
-                    user_input[CONF_PORT], user_input[CONF_KEY], found.security
-                )
+            mode = None if choice == _AUTOMATIC else SecurityMode(choice)
+            port, key = user_input[CONF_PORT], user_input[CONF_KEY]
+            errors = self._port_errors(port) | self._key_errors(key, mode)
+            if not errors:
+                port = parse_port(port)
+                found, errors = await self._async_find(port, key, mode)
+                if found is not None:
+                    identity = found.identity
+                    await self.async_set_unique_id(identity.serial_number)
+                    self._abort_if_unique_id_configured()
+                    self._title = f"{identity.model} {identity.serial_number}"
+                    if found.refused_tls:
+                        self._description = "refused_tls"
+                    return await self._async_keep(port, key, found.security)
         return self.async_show_form(
             step_id="user",
             data_schema=self.add_suggested_values_to_schema(USER_SCHEMA, user_input),
@@ -200,14 +201,15 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
         self._data = {CONF_PORT: port, CONF_KEY: key, **security.entry_data}
         if is_exposed(port, security):
             if self.source == SOURCE_RECONFIGURE:
-                self._async_go_on(self._get_reconfigure_entry())
+                await self._async_go_on(self._get_reconfigure_entry())
             return await self.async_step_unencrypted()
         return self._async_finish()
 
-    @callback
-    def _async_go_on(self, entry: ConfigEntry) -> None:
-        """Reload an entry that was not changed, so that its meter is read as before."""
-        self.hass.config_entries.async_schedule_reload(entry.entry_id)
+    async def _async_go_on(self, entry: ConfigEntry) -> None:
+        """Set up an entry that was not changed, so that its meter is read as before."""
+        # Not a reload, which would end the flow that asks for the key.
+        if entry.state is ConfigEntryState.NOT_LOADED:
+            await self.hass.config_entries.async_setup(entry.entry_id)
 
     async def async_step_unencrypted(
         self, user_input: dict[str, Any] | None = None
@@ -226,7 +228,9 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
             return self.async_update_reload_and_abort(
                 self._get_reconfigure_entry(), data_updates=self._data
             )
-        return self.async_create_entry(title=self._title, data=self._data)
+        return self.async_create_entry(
+            title=self._title, data=self._data, description=self._description
+        )
 
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
@@ -237,19 +241,13 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             port = user_input[CONF_PORT]
             key = user_input.get(CONF_KEY) or entry.data[CONF_KEY]
-            self._async_abort_entries_match({CONF_PORT: port})
-            # A serial port can be opened once only.
-            if entry.state.recoverable:
-                await self.hass.config_entries.async_unload(entry.entry_id)
-            found, errors = await _async_find(
-                self.hass, port, key, SecurityMode(user_input[CONF_SECURITY])
-            )
-            if found is None or found.identity.serial_number != entry.unique_id:
-                self._async_go_on(entry)
-            if found is not None:
-                await self.async_set_unique_id(found.identity.serial_number)
-                self._abort_if_unique_id_mismatch(reason="wrong_meter")
-                return await self._async_keep(port, key, found.security)
+            mode = SecurityMode(user_input[CONF_SECURITY])
+            errors = self._port_errors(port) | self._key_errors(key, mode)
+            if not errors:
+                port = parse_port(port)
+                found, errors = await self._async_prove(entry, port, key, mode)
+                if found is not None:
+                    return await self._async_keep(port, key, found.security)
         return self.async_show_form(
             step_id="reconfigure",
             data_schema=self.add_suggested_values_to_schema(
@@ -277,24 +275,101 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
         entry = self._get_reauth_entry()
         errors: dict[str, str] = {}
         if user_input is not None:
-            found, errors = await _async_find(
-                self.hass,
-                entry.data[CONF_PORT],
-                user_input[CONF_KEY],
-                LinkSecurity.of_entry(entry.data).mode,
-            )
-            if found is not None:
-                await self.async_set_unique_id(found.identity.serial_number)
-                self._abort_if_unique_id_mismatch(reason="wrong_meter")
-                return self.async_update_reload_and_abort(
-                    entry, data_updates=user_input | found.security.entry_data
+            key, mode = user_input[CONF_KEY], LinkSecurity.of_entry(entry.data).mode
+            errors = self._key_errors(key, mode)
+            if not errors:
+                found, errors = await self._async_prove(
+                    entry, entry.data[CONF_PORT], key, mode
                 )
+                if found is not None:
+                    return self.async_update_reload_and_abort(
+                        entry, data_updates=user_input | found.security.entry_data
+                    )
         return self.async_show_form(
             step_id="reauth_confirm",
             data_schema=self.add_suggested_values_to_schema(REAUTH_SCHEMA, user_input),
             description_placeholders={"meter": entry.title},
             errors=errors,
         )
+
+    @callback
+    def _port_errors(self, text: str) -> dict[str, str]:
+        """Return what is wrong with a port, before it is opened."""
+        try:
+            port = parse_port(text)
+        except ValueError:
+            return {CONF_PORT: "invalid_port"}
+        # Another entry polls on this port, which cannot be opened twice.
+        if any(entry.data[CONF_PORT] == port for entry in self._other_entries):
+            return {CONF_PORT: "port_in_use"}
+        return {}
+
+    @callback
+    def _key_errors(self, text: str, mode: SecurityMode | None) -> dict[str, str]:
+        """Return what is wrong with a key, before it is used in a mode of security."""
+        try:
+            key = parse_key(text)
+        except ValueError:
+            return {CONF_KEY: "invalid_key_format"}
+        if mode not in {None, SecurityMode.TLS} and self._is_used_in_tls(key):
+            return {CONF_KEY: "key_used_in_tls"}
+        return {}
+
+    @property
+    def _other_entries(self) -> list[ConfigEntry]:
+        """The entries but for the one that this flow is about."""
+        return [
+            entry
+            for entry in self._async_current_entries(include_ignore=False)
+            if entry.entry_id != self.context.get("entry_id")
+        ]
+
+    @callback
+    def _is_used_in_tls(self, key: bytes) -> bool:
+        """Return whether another entry uses a key in TLS: the old mode would expose it."""
+        return any(
+            LinkSecurity.of_entry(entry.data).mode is SecurityMode.TLS
+            and parse_key(entry.data[CONF_KEY]) == key
+            for entry in self._other_entries
+        )
+
+    async def _async_prove(
+        self, entry: ConfigEntry, port: str, key_text: str, mode: SecurityMode
+    ) -> tuple[FoundMeter | None, dict[str, str]]:
+        """Find the meter of an entry, which is not read meanwhile.
+
+        Aborts the flow if it is another meter. Unless it is found, it is read as before.
+        """
+        # A serial port can be opened once only.
+        if port == entry.data[CONF_PORT]:
+            async with entry.setup_lock:
+                pass  # let a setup that is under way come to its end
+        if entry.state.recoverable:
+            await self.hass.config_entries.async_unload(entry.entry_id)
+        found, errors = await self._async_find(port, key_text, mode)
+        if found is None or found.identity.serial_number != entry.unique_id:
+            await self._async_go_on(entry)
+        if found is not None:
+            await self.async_set_unique_id(found.identity.serial_number)
+            self._abort_if_unique_id_mismatch(reason="wrong_meter")
+        return found, errors
+
+    async def _async_find(
+        self, port: str, key_text: str, mode: SecurityMode | None
+    ) -> tuple[FoundMeter | None, dict[str, str]]:
+        """Return the meter behind a port, or the errors to show in the form."""
+        key = parse_key(key_text)
+        if self._is_used_in_tls(key):
+            mode = SecurityMode.TLS
+        try:
+            return await find_meter(port, key, mode, clock=host_clock(self.hass)), {}
+        except MeterError as err:
+            _LOGGER.debug("The meter was not identified: %s", err)
+            field = CONF_KEY if isinstance(err, KeyRefusedError) else "base"
+            return None, {field: failure_of(err).form}
+        except Exception:
+            _LOGGER.exception("Unexpected error while the meter was identified")
+            return None, {"base": "unknown"}
 
 
 class NesMepOptionsFlow(OptionsFlowWithReload):
@@ -316,22 +391,3 @@ class NesMepOptionsFlow(OptionsFlowWithReload):
                 OPTIONS_SCHEMA, {**stored, **dict.fromkeys(_OPTIONS_SECTIONS, stored)}
             ),
         )
-
-
-async def _async_find(
-    hass: HomeAssistant, port: str, key_text: str, mode: SecurityMode | None
-) -> tuple[FoundMeter | None, dict[str, str]]:
-    """Return the meter behind a port, or the errors to show in the form."""
-    try:
-        key = parse_key(key_text)
-    except ValueError:
-        return None, {CONF_KEY: "invalid_key_format"}
-    try:
-        return await find_meter(port, key, mode, clock=host_clock(hass)), {}
-    except MeterError as err:
-        _LOGGER.debug("The meter was not identified: %s", err)
-        field = CONF_KEY if isinstance(err, KeyRefusedError) else "base"
-        return None, {field: failure_of(err).form}
-    except Exception:
-        _LOGGER.exception("Unexpected error while the meter was identified")
-        return None, {"base": "unknown"}

@@ -8,9 +8,7 @@ from urllib.parse import urlsplit
 
 from ..const import CONF_KEY_KIND, CONF_SECURITY
 from ..osgp import HostClock, KeyKind, Meter, MeterIdentity, SecurityMode, negotiate
-
-_PLAIN_SCHEMES = frozenset({"rfc2217", "socket", "tcp"})
-"""Network ports whose bytes travel unencrypted."""
+from .port import NETWORK_SCHEMES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,10 +40,14 @@ class LinkSecurity:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundMeter:
-    """The meter behind a port, and how the link to it is protected."""
+    """The meter behind a port, and how the link to it is protected.
+
+    refused_tls says whether TLS was tried before, and the meter did answer.
+    """
 
     identity: MeterIdentity
     security: LinkSecurity
+    refused_tls: bool
 
 
 async def find_meter(
@@ -65,6 +67,7 @@ async def find_meter(
     return FoundMeter(
         identity=opened.meter.identity,
         security=LinkSecurity(mode=opened.mode, key_kind=opened.key_kind),
+        refused_tls=opened.refused_tls,
     )
 
 
@@ -73,7 +76,7 @@ def is_exposed(port: str, security: LinkSecurity) -> bool:
     if security.mode is SecurityMode.TLS:
         return False
     address = urlsplit(port)
-    if address.scheme not in _PLAIN_SCHEMES:
+    if address.scheme not in NETWORK_SCHEMES:
         return False
     host = address.hostname or ""
     try:
