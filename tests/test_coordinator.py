@@ -15,7 +15,6 @@ from .common import (
     poll,
     set_up,
     states,
-    times_open,
     unavailable,
     written_states,
 )
@@ -157,14 +156,6 @@ async def test_key_is_refused_for_a_moment(
     (down, down_text), (up, _) = own_log(caplog)
     assert (down, up) == ("ERROR", "INFO")
     assert f"{entry.title} refuses the key. " in down_text
-
-    # The count starts again.
-    meter.key = b"not that one now"
-    for flows in (0, 0, 1):
-        await poll(hass)
-        assert len(hass.config_entries.flow.async_progress()) == flows
-    assert times_open(path) == 1
-    assert states(hass, entry)["link_problem"] == "on"
     assert KEY not in caplog.text
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from custom_components.nes_mep.const import DOMAIN
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
@@ -19,7 +19,6 @@ from .common import (
     unavailable,
 )
 from .simulator import Fault, SimulatedMeter, serve_tcp
-from .values import KEY
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
@@ -140,21 +139,6 @@ async def test_meter_fails_at_the_first_reading(
     meter.clear_faults()
     await poll(hass)
     assert entry.state is ConfigEntryState.LOADED
-
-
-async def test_key_is_refused(
-    hass: HomeAssistant, meter: SimulatedMeter, path: str
-) -> None:
-    """A key that is wrong from the start is asked for again."""
-    meter.key = b"changed in Jan 7"
-    entry = await set_up(hass, make_entry(meter, path))
-
-    assert entry.state is ConfigEntryState.SETUP_ERROR
-    assert entry.reason.startswith(f"{entry.title} refuses the key. ")
-    assert KEY not in entry.reason
-    (flow,) = hass.config_entries.flow.async_progress()
-    assert flow["context"]["source"] == SOURCE_REAUTH
-    assert times_open(path) == 1
 
 
 async def test_another_meter_answers(

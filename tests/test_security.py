@@ -26,7 +26,7 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
-from .common import make_entry, poll, set_up, states, unavailable
+from .common import make_entry, pass_time, poll, set_up, states, unavailable
 from .driven_clock import driven_clock
 from .simulator import PROFILES, Fault, SimulatedMeter
 from .simulator.tls import STACKS
@@ -328,7 +328,7 @@ async def test_key_stays_inside(
     meter.key = b"changed in Jan 7"
     meter.tls.forget()
     for _ in range(3):
-        await poll(hass)
+        await pass_time(hass, driven_clock(), 31)
     assert hass.config_entries.flow.async_progress()
 
     assert "Sent " in caplog.text

@@ -11,7 +11,7 @@ from typing import Final, NoReturn, override
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant, callback
-from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError
+from homeassistant.exceptions import ConfigEntryError
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .const import CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
@@ -23,7 +23,6 @@ from .link.outages import WHOLE_POLL
 from .link.recovery import AutomaticRecovery
 from .monitor import async_get_monitor
 from .osgp import (
-    KeyRefusedError,
     LinkStatistics,
     MBusDevice,
     Meter,
@@ -38,11 +37,6 @@ from .registry import async_remove_entities, registered_entities
 from .slow_readings import SlowReading, SlowReadings
 
 _LOGGER = logging.getLogger(__name__)
-
-# A disturbed line can make the meter refuse a good key for a while, and a reauth
-# flow ends the polling. So a key that worked counts as wrong only after this many
-# polls in a row.
-_REFUSALS_BEFORE_REAUTH = 3
 
 LINK: Final = "link"
 """Context of the entities that show link counters."""
@@ -93,7 +87,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         )
         self.monitor = async_get_monitor(hass, entry)
         self._clock = self.monitor.clock
-        self._refusals = 0
         self._sessions = 0
         self._registers: Mapping[str, Register] = {}
         self._readings = Readings({})
@@ -126,7 +119,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             await self._async_fail(
                 err,
                 partial(probe_tls, port, clock=self._clock),
-                is_final=isinstance(err, KeyRefusedError),
                 at_setup=True,
             )
         self.monitor.async_succeeded()
@@ -159,7 +151,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
     async def _async_read_registers(self) -> Readings:
         """Read what enabled entities show, or the default registers if that is nothing.
 
-        Raises UpdateFailed, ConfigEntryAuthFailed or ConfigEntryError, translated.
+        Raises UpdateFailed or ConfigEntryError, translated.
         """
         wanted = self._wanted_registers() or DEFAULT_REGISTERS
         try:
@@ -167,14 +159,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             await self._async_verify_own_meter()
         except MeterError as err:
             self._async_report({WHOLE_POLL: err})
-            is_refusal = isinstance(err, KeyRefusedError)
-            self._refusals += is_refusal
-            await self._async_fail(
-                err,
-                self.meter.probe_tls,
-                is_final=is_refusal and self._refusals >= _REFUSALS_BEFORE_REAUTH,
-            )
-        self._refusals = 0
+            await self._async_fail(err, self.meter.probe_tls)
         self.monitor.async_succeeded()
         return readings
 
@@ -214,26 +199,14 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         await self.async_refresh()
 
     async def _async_fail(
-        self,
-        err: MeterError,
-        probe: TlsProbe,
-        *,
-        is_final: bool = False,
-        at_setup: bool = False,
+        self, err: MeterError, probe: TlsProbe, *, at_setup: bool = False
     ) -> NoReturn:
-        """Raise the translated error for a meter that could not be read.
-
-        That is ConfigEntryAuthFailed if the refusal of the key is final and the key is
-        not right in TLS either.
-        """
-        await self.monitor.async_failed(err, probe, at_setup=at_setup)
-        if is_final and not await self.monitor.async_prove_key(probe):
-            if not at_setup:
-                # The reauth flow proves the new key on the same port.
-                self._async_stop_background()
-                await self.meter.close()
-            raise ConfigEntryAuthFailed(**self.monitor.error_text(err)) from err
-        raise UpdateFailed(**self.monitor.error_text(err)) from err
+        """Raise UpdateFailed, translated, for a meter that could not be read."""
+        assert self.update_interval is not None
+        pause = await self.monitor.async_failed(err, probe, at_setup=at_setup)
+        if pause is not None:
+            pause = max(pause, self.update_interval.total_seconds())
+        raise UpdateFailed(**self.monitor.error_text(err), retry_after=pause) from err
 
     @callback
     def _async_start_slow(self) -> None:

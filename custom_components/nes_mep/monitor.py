@@ -11,6 +11,7 @@ from .const import DOMAIN
 from .descriptions import CLOCK_DRIFT
 from .issues import async_clear_issues
 from .issues.clock import ClockIssue
+from .issues.key import KeyQuestion
 from .issues.layout import LayoutIssue
 from .issues.security import SecurityIssues, TlsProbe
 from .issues.silence import SilenceIssue
@@ -36,6 +37,7 @@ class MeterMonitor:
         self.clock_issue = ClockIssue(hass, entry, self.clock)
         self.layout_issue = LayoutIssue(hass, entry, self.storage)
         self._entry = entry
+        self._key_question = KeyQuestion(hass, entry, self.clock)
         self._silence_issue = SilenceIssue(hass, entry, self.storage, self.clock)
         self._security_issues = SecurityIssues(hass, entry, self.storage, self.clock)
 
@@ -44,13 +46,23 @@ class MeterMonitor:
         """Record a successful read."""
         self._silence_issue.async_answered()
         self._security_issues.async_succeeded()
+        self._key_question.async_succeeded()
 
     async def async_failed(
         self, err: MeterError, probe: TlsProbe, *, at_setup: bool = False
-    ) -> None:
-        """Record a failed read."""
+    ) -> float | None:
+        """Record a failed read.
+
+        Return the seconds to wait before the next one, None for the usual interval.
+        """
         self._silence_issue.async_failed(err)
         await self._security_issues.async_failed(err, probe, at_setup=at_setup)
+        pause = self._key_question.async_failed(err)
+        # Where the key is right in TLS, only the mode of security is not.
+        if pause is None or await self._security_issues.async_probe(probe):
+            return None
+        self._key_question.async_ask()
+        return pause
 
     async def async_read_slowly(
         self, reading: SlowReading, slow: SlowReadings, meter: Meter
@@ -71,10 +83,6 @@ class MeterMonitor:
                     "registers": list(meter.registers),
                 }
             )
-
-    async def async_prove_key(self, probe: TlsProbe) -> bool:
-        """Return whether the key is right and only the security mode is wrong."""
-        return await self._security_issues.async_probe(probe)
 
     def error_text(self, err: MeterError) -> ErrorText:
         """Return the translated text for an error of the meter client."""

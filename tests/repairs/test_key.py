@@ -13,9 +13,9 @@ async def test_refused_key(house: House, meter: SimulatedMeter) -> None:
     entry = await house.set_up()
     meter.key = b"another key now!"
     for _ in range(2):
-        await house.pass_time(11)
+        await house.pass_time(31)
         assert not house.reauths
-    await house.pass_time(11)
+    await house.pass_time(31)
     assert house.reauths == [f"config_entry_reauth_{DOMAIN}_{entry.entry_id}"]
     assert not house.issues
 

@@ -1,6 +1,6 @@
 """The repair issues of a meter: one table.
 
-A refused key is not among them: Home Assistant itself asks for it again.
+A refused key is not among them: see key.py.
 """
 
 from dataclasses import dataclass
