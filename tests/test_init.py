@@ -5,10 +5,11 @@ import pytest
 from custom_components.nes_mep.const import DOMAIN
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from .common import (
     begin_poll,
+    entity_ids,
     make_entry,
     own_log,
     poll,
@@ -18,7 +19,8 @@ from .common import (
     times_open,
     unavailable,
 )
-from .simulator import Fault, SimulatedMeter, serve_tcp
+from .simulator import PROFILES, Fault, SimulatedMeter, serve_tcp
+from .values import KEY, Clock
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
@@ -40,6 +42,41 @@ async def test_device(
     assert device.model == meter.profile.model
     assert device.serial_number == meter.profile.serial_number
     assert device.sw_version == f"{major}.{minor:02}.{build:02}"
+
+
+async def test_two_devices(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, clock: Clock
+) -> None:
+    """A second meter is told apart by its number, and keeps the ids it has."""
+    other_meter = SimulatedMeter(
+        PROFILES["gen4"], key=KEY.encode()[:16], clock=clock, paced=False
+    )
+    number = other_meter.profile.serial_number
+    async with serve_tcp(other_meter) as other_url:
+        entry = await set_up(hass, make_entry(meter, url))
+        other = make_entry(other_meter, other_url)
+        er.async_get(hass).async_get_or_create(
+            "sensor",
+            DOMAIN,
+            f"{number}_energy_import",
+            suggested_object_id="smart_meter_energy_import_2",
+        )
+        await set_up(hass, other)
+
+        registry = dr.async_get(hass)
+        names = [
+            device.name
+            for each in (entry, other)
+            for device in dr.async_entries_for_config_entry(registry, each.entry_id)
+        ]
+        assert names == ["Smart meter", f"Smart meter {number}"]
+        ids = entity_ids(hass, other)
+        assert ids["energy_import"] == "sensor.smart_meter_energy_import_2"
+        assert ids["energy_export"] == f"sensor.smart_meter_{number}_energy_export"
+        assert hass.states.get(ids["energy_import"]).name == (
+            f"Smart meter {number} Energy import"
+        )
+        await hass.config_entries.async_unload(other.entry_id)
 
 
 async def test_unload_reload_remove(

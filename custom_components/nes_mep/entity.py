@@ -15,6 +15,7 @@ from homeassistant.util import dt as dt_util
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
 from .osgp import Value
+from .registry import is_first_meter
 
 
 class NesMepEntity(CoordinatorEntity[MeterCoordinator]):
@@ -36,7 +37,11 @@ class NesMepEntity(CoordinatorEntity[MeterCoordinator]):
         self._attr_unique_id = f"{identity.serial_number}_{description.key}"
         self._attr_device_info = DeviceInfo(
             identifiers={(DOMAIN, identity.serial_number)},
-            translation_key="meter",
+            # The first has the plain name, by which most know their only one.
+            translation_key="meter"
+            if is_first_meter(coordinator.hass, coordinator.config_entry)
+            else "meter_numbered",
+            translation_placeholders={"serial_number": identity.serial_number},
             manufacturer=identity.manufacturer,
             model=identity.model,
             serial_number=identity.serial_number,

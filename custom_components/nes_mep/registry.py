@@ -1,10 +1,12 @@
-"""The entities of a meter in Home Assistant's entity registry, by key."""
+"""What Home Assistant's registries know: the entities of a meter by key, its rank."""
 
 from collections.abc import Set as AbstractSet
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
+
+from .const import DOMAIN
 
 
 @callback
@@ -38,3 +40,10 @@ def async_remove_entities(
     for key, entity in registered_entities(hass, entry).items():
         if key in keys:
             er.async_get(hass).async_remove(entity.entity_id)
+
+
+@callback
+def is_first_meter(hass: HomeAssistant, entry: ConfigEntry) -> bool:
+    """Return whether the meter of an entry was added before all others."""
+    entries = hass.config_entries.async_entries(DOMAIN)
+    return entry is min(entries, key=lambda other: other.created_at)
