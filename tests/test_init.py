@@ -187,10 +187,16 @@ async def test_another_meter_answers(
     hass.config_entries.async_update_entry(entry, unique_id="20250101")
     assert not await hass.config_entries.async_setup(entry.entry_id)
 
-    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert entry.state is ConfigEntryState.SETUP_RETRY
     assert meter.profile.serial_number in entry.reason
     assert times_open(path) == 1
     assert not hass.states.async_all("sensor")
+
+    # The right one is connected.
+    hass.config_entries.async_update_entry(entry, unique_id=meter.profile.serial_number)
+    await poll(hass)
+    assert entry.state is ConfigEntryState.LOADED
+    assert not unavailable(hass, entry)
 
 
 async def test_home_assistant_stops(

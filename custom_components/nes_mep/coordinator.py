@@ -11,7 +11,6 @@ from typing import Final, NoReturn, override
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant, callback
-from homeassistant.exceptions import ConfigEntryError
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .const import CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
@@ -151,7 +150,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
     async def _async_read_registers(self) -> Readings:
         """Read what enabled entities show, or the default registers if that is nothing.
 
-        Raises UpdateFailed or ConfigEntryError, translated.
+        Raises UpdateFailed, translated.
         """
         wanted = self._wanted_registers() or DEFAULT_REGISTERS
         try:
@@ -166,8 +165,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
     async def _async_verify_own_meter(self) -> None:
         """Verify which meter answers, if a new session has begun since the last time.
 
-        The meter may have been replaced: readings of another one would appear in the
-        statistics as consumption. Raises MeterError, and ConfigEntryError for another
+        The meter may have been exchanged: readings of another one would appear in the
+        statistics as consumption. Raises MeterError, and UpdateFailed for another
         meter.
         """
         if (sessions := self.meter.sessions) != self._sessions:
@@ -175,9 +174,9 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             self._sessions = sessions
 
     def _require_own_meter(self, serial_number: str) -> None:
-        """Raise ConfigEntryError, translated, if that is not the meter of the entry."""
+        """Raise UpdateFailed, translated, if that is not the meter of the entry."""
         if serial_number != self.config_entry.unique_id:
-            raise ConfigEntryError(
+            raise UpdateFailed(
                 translation_domain=DOMAIN,
                 translation_key="wrong_meter",
                 translation_placeholders={
