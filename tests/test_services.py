@@ -4,12 +4,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 import voluptuous as vol
 
 from custom_components.nes_mep.const import DOMAIN
-from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import (
+    HomeAssistantError,
+    ServiceValidationError,
+    Unauthorized,
+)
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.service import async_get_all_descriptions
 from homeassistant.setup import async_setup_component
@@ -148,6 +152,51 @@ async def test_meter_does_not_answer(
 
     meter.clear_faults()
     assert (await resync(hass, config_entry_id=entry.entry_id))["drift"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "is_for_all"),
+    [
+        ("resync_clock", {}, True),
+        ("read_events", {}, True),
+        ("read_table", {"table": "BT23"}, False),
+        ("import_history", {}, False),
+    ],
+)
+async def test_permissions(
+    hass: HomeAssistant,
+    hass_admin_user: MockUser,
+    hass_read_only_user: MockUser,
+    meter: SimulatedMeter,
+    url: str,
+    action: str,
+    fields: dict[str, str],
+    is_for_all: bool,
+) -> None:
+    """What loads the meter or writes statistics is for administrators."""
+    entry = await set_up(hass, make_entry(meter, url))
+
+    async def call(user: MockUser) -> None:
+        await hass.services.async_call(
+            DOMAIN,
+            action,
+            {"config_entry_id": entry.entry_id, **fields},
+            blocking=True,
+            return_response=True,
+            context=Context(user_id=user.id),
+        )
+
+    requests = len(meter.requests)
+    if not is_for_all:
+        with pytest.raises(Unauthorized):
+            await call(hass_read_only_user)
+        assert len(meter.requests) == requests
+    user = hass_read_only_user if is_for_all else hass_admin_user
+    if action == "import_history":
+        with pytest.raises(HomeAssistantError, match="records no statistics"):
+            await call(user)
+    else:
+        await call(user)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import (
     HomeAssistant,
@@ -76,7 +77,8 @@ READ_TABLE_SCHEMA: Final = vol.Schema(
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions of the integration."""
-    hass.services.async_register(
+    service.async_register_admin_service(
+        hass,
         DOMAIN,
         SERVICE_IMPORT_HISTORY,
         _async_import_history,
@@ -97,7 +99,8 @@ def async_setup_services(hass: HomeAssistant) -> None:
         schema=READ_EVENTS_SCHEMA,
         supports_response=SupportsResponse.ONLY,
     )
-    hass.services.async_register(
+    service.async_register_admin_service(
+        hass,
         DOMAIN,
         SERVICE_READ_TABLE,
         _async_read_table,
@@ -247,7 +250,8 @@ async def _async_targeted_entries(call: ServiceCall) -> list[NesMepConfigEntry]:
     """Return the loaded config entries of the targeted meters.
 
     A target is a config_entry_id, device, entity, area, floor or label. Raises
-    ServiceValidationError if no meter is targeted, or one of them is not loaded.
+    ServiceValidationError if no meter is targeted, and HomeAssistantError if one of
+    them is not loaded.
     """
     entry_ids = await service.async_extract_config_entry_ids(call)
     meters = {
@@ -261,7 +265,27 @@ async def _async_targeted_entries(call: ServiceCall) -> list[NesMepConfigEntry]:
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="no_meter_targeted"
         )
-    return [
-        service.async_get_config_entry(call.hass, DOMAIN, entry_id)
-        for entry_id in sorted(meters)
-    ]
+    return [_async_loaded_entry(call.hass, entry_id) for entry_id in sorted(meters)]
+
+
+@callback
+def _async_loaded_entry(hass: HomeAssistant, entry_id: str) -> NesMepConfigEntry:
+    """Return a loaded config entry of a meter.
+
+    Raises HomeAssistantError with what keeps the meter from being set up, and
+    ServiceValidationError for every other entry.
+    """
+    entry = hass.config_entries.async_get_entry(entry_id)
+    if (
+        entry is not None
+        and entry.domain == DOMAIN
+        and entry.state is ConfigEntryState.SETUP_RETRY
+        and entry.error_reason_translation_key is not None
+    ):
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key=entry.error_reason_translation_key,
+            translation_placeholders=entry.error_reason_translation_placeholders,
+        )
+    loaded: NesMepConfigEntry = service.async_get_config_entry(hass, DOMAIN, entry_id)
+    return loaded
