@@ -201,10 +201,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         self, err: MeterError, probe: TlsProbe, *, at_setup: bool = False
     ) -> NoReturn:
         """Raise UpdateFailed, translated, for a meter that could not be read."""
-        assert self.update_interval is not None
         pause = await self.monitor.async_failed(err, probe, at_setup=at_setup)
-        if pause is not None:
-            pause = max(pause, self.update_interval.total_seconds())
         raise UpdateFailed(**self.monitor.error_text(err), retry_after=pause) from err
 
     @callback
