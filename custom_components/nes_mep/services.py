@@ -280,11 +280,14 @@ def _async_loaded_entry(hass: HomeAssistant, entry_id: str) -> NesMepConfigEntry
         entry is not None
         and entry.domain == DOMAIN
         and entry.state is ConfigEntryState.SETUP_RETRY
-        and entry.error_reason_translation_key is not None
+        and entry.reason is not None
     ):
+        # Home Assistant 2026.5 keeps the text, but not what it was translated from.
+        key = entry.error_reason_translation_key
         raise HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key=entry.error_reason_translation_key,
+            entry.reason,
+            translation_domain=DOMAIN if key else None,
+            translation_key=key,
             translation_placeholders=entry.error_reason_translation_placeholders,
         )
     loaded: NesMepConfigEntry = service.async_get_config_entry(hass, DOMAIN, entry_id)
