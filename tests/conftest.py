@@ -4,6 +4,7 @@ They do without Home Assistant's test harness, because the tests of the meter cl
 which run without it, are below this folder too. What needs it is in common.py.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,6 +17,10 @@ from .driven_clock import DrivenClock, driven_clock
 from .simulator import SimulatedMeter, serve_pty, serve_tcp
 from .simulator.catalogue import EVERY_PROFILE
 from .values import KEY, Clock
+
+# In the debug mode of the harness, asyncio keeps a traceback for each future and handle:
+# its checks are worth their time, these are not.
+asyncio.constants.DEBUG_STACK_DEPTH = 0
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant

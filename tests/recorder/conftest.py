@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+import logging
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -12,6 +13,9 @@ from homeassistant.core import HomeAssistant
 from ..simulator import PROFILES, SimulatedMeter
 from ..values import Clock
 from .house import House
+
+# The harness logs every statement, and pytest keeps it for a test that fails.
+logging.getLogger("sqlalchemy.engine").setLevel(logging.WARNING)
 
 
 @pytest.fixture
