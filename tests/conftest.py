@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from unittest.mock import PropertyMock, patch
 
+from hypothesis import HealthCheck, settings
 import pytest
 
 from .complaints import no_complaints
@@ -17,6 +18,12 @@ from .driven_clock import DrivenClock, driven_clock
 from .simulator import SimulatedMeter, serve_pty, serve_tcp
 from .simulator.catalogue import EVERY_PROFILE
 from .values import KEY, Clock
+
+# An example takes as long as the machine needs for it.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 # In the debug mode of the harness, asyncio keeps a traceback for each future and handle:
 # its checks are worth their time, these are not.

@@ -284,7 +284,9 @@ _DATA = st.fixed_dictionaries(
 
 
 @given(_JSON | _DATA, st.binary(min_size=15, max_size=18))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 def test_arbitrary_files(tmp_path: Path, data: Any, general: bytes) -> None:
     """A file makes a meter, or it is said what is wrong with it."""
     match data:
