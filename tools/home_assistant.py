@@ -6,7 +6,7 @@ answers on the loopback interface only and never goes through the onboarding pag
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 import json
@@ -104,10 +104,12 @@ async def home_assistant(
     port: int | None = None,
     level: str = "info",
     others: str = "warning",
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[HomeAssistant]:
     """Run a Home Assistant in this folder; it is up with an owner when this enters.
 
-    `level` is the log level of the integration, `others` that of all the rest.
+    `level` is the log level of the integration, `others` that of all the rest. Its
+    process gets the environment beside ours: a clock that runs faster, for example.
     Raises ToolError when it does not come up; the time that may take is the caller's to
     limit.
     """
@@ -120,7 +122,11 @@ async def home_assistant(
         "--skip-pip",
         log=folder / "output.log",
         cwd=folder,
-        environment={"PYTHONPATH": str(STAND_INS), "NO_COLOR": "1"},
+        environment={
+            "PYTHONPATH": str(STAND_INS),
+            "NO_COLOR": "1",
+            **(environment or {}),
+        },
     )
     async with stopped_at_exit(process), aiohttp.ClientSession() as session:
         await _answers(url, process, session)

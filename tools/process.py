@@ -72,6 +72,11 @@ class Child:
         return cls(name, process, log)
 
     @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
     def code(self) -> int | None:
         """Its exit code; None while it runs."""
         return self._process.returncode

@@ -1,7 +1,7 @@
 """The simulated meter as a process of its own, with its remote control."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,11 +48,13 @@ async def simulator(
     profile: str = "gen3",
     baud: int = 9600,
     requires_tls: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Simulator]:
     """Run a simulated meter, over a pty that is linked from `device`, else over TCP.
 
-    It is paced at `baud` and, when it requires TLS, speaks nothing else. Its output goes to a file in `folder`. Raises ToolError
-    when it ends by itself before it answers.
+    It is paced at `baud` and, when it requires TLS, speaks nothing else. Its process
+    gets the environment beside ours. Its output goes to a file in `folder`. Raises
+    ToolError when it ends by itself before it answers.
     """
     control_port = free_port()
     tcp_port = free_port()
@@ -65,6 +67,7 @@ async def simulator(
         *("--profile", profile, "--baud", str(baud), "--key", key),
         log=folder / "simulator.log",
         cwd=ROOT,
+        environment=environment,
     )
     async with stopped_at_exit(process):
         running = Simulator(
