@@ -130,6 +130,7 @@ async def test_entity(hass: HomeAssistant, meter: SimulatedMeter, url: str) -> N
         "no_reply",
         "corrupted_reply",
         "recovered",
+        "disturbed",
     }
 
 

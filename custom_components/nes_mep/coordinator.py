@@ -189,7 +189,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
     def _async_report(self, errors: Mapping[str, MeterError]) -> None:
         """Report how a poll went, unless it ended because the meter is being closed."""
         if not self._is_closing:
-            self.monitor.outages.async_poll_ended(errors, self.meter.statistics)
+            self.monitor.async_poll_ended(errors, self.meter.statistics)
             self._recovery.async_poll_ended(errors.values())
 
     async def _async_start_session(self) -> None:

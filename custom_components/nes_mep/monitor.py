@@ -3,6 +3,8 @@
 It survives reloads and failed setups; what must survive a restart is stored.
 """
 
+from collections.abc import Mapping
+
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
@@ -11,6 +13,7 @@ from .const import DOMAIN
 from .descriptions import CLOCK_DRIFT
 from .issues import async_clear_issues
 from .issues.clock import ClockIssue
+from .issues.damage import DamageIssue
 from .issues.key import KeyQuestion
 from .issues.layout import LayoutIssue
 from .issues.security import SecurityIssues, TlsProbe
@@ -19,7 +22,7 @@ from .link.errors import ErrorText, error_text
 from .link.host_clock import host_clock
 from .link.outages import OutageLog
 from .link.storage import MeterStorage
-from .osgp import Meter, MeterError, PortError, Trace
+from .osgp import LinkStatistics, Meter, MeterError, PortError, Trace
 from .slow_readings import SlowReading, SlowReadings
 
 _MONITORS: HassKey[dict[str, MeterMonitor]] = HassKey(DOMAIN)
@@ -37,6 +40,7 @@ class MeterMonitor:
         self.clock_issue = ClockIssue(hass, entry, self.clock)
         self.layout_issue = LayoutIssue(hass, entry, self.storage)
         self._entry = entry
+        self._damage_issue = DamageIssue(hass, entry, self.clock, self.outages)
         self._key_question = KeyQuestion(hass, entry, self.clock)
         self._silence_issue = SilenceIssue(hass, entry, self.storage, self.clock)
         self._security_issues = SecurityIssues(hass, entry, self.storage, self.clock)
@@ -63,6 +67,14 @@ class MeterMonitor:
             return None
         self._key_question.async_ask()
         return pause
+
+    @callback
+    def async_poll_ended(
+        self, errors: Mapping[str, MeterError], statistics: LinkStatistics
+    ) -> None:
+        """Record how a poll went, as a whole: see OutageLog."""
+        self.outages.async_poll_ended(errors, statistics)
+        self._damage_issue.async_poll_ended(statistics, has_failed=bool(errors))
 
     async def async_read_slowly(
         self, reading: SlowReading, slow: SlowReadings, meter: Meter

@@ -190,7 +190,7 @@ class LinkRecoveredTrigger(MeterTrigger):
     def _watch(self, entry: NesMepConfigEntry, fire: _Fire) -> CALLBACK_TYPE:
         @callback
         def tell(event: LinkEvent) -> None:
-            if not event.is_failure:
+            if event.is_recovery:
                 fire("link recovery", **_chosen(event, "duration", "kinds"))
 
         return _watch_link(self._hass, entry, tell)

@@ -14,6 +14,7 @@ from ..const import DOMAIN
 
 CLOCK_WRONG: Final = "clock_wrong"
 LAYOUT_CHANGED: Final = "layout_changed"
+LINK_DISTURBED: Final = "link_disturbed"
 PORT_SILENT: Final = "port_silent"
 TLS_REFUSED: Final = "tls_refused"
 TLS_REQUIRED: Final = "tls_required"
@@ -35,6 +36,7 @@ class IssueDescription:
 _ISSUES: Final = {
     CLOCK_WRONG: IssueDescription(is_fixable=False),
     LAYOUT_CHANGED: IssueDescription(),
+    LINK_DISTURBED: IssueDescription(is_fixable=False),
     PORT_SILENT: IssueDescription(ir.IssueSeverity.ERROR),
     TLS_REFUSED: IssueDescription(ir.IssueSeverity.ERROR),
     TLS_REQUIRED: IssueDescription(ir.IssueSeverity.ERROR),

@@ -1,6 +1,7 @@
 """Outages of the link to a meter: when and how it failed, and when it recovered.
 
-What the client recovers from within a poll is not a failure.
+What the client recovers from within a poll is not a failure; when there is much of
+it, the link is disturbed.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,8 +19,9 @@ from .errors import FailureKind, failure_of
 _LOGGER = logging.getLogger(__name__)
 
 RECOVERED: Final = "recovered"
+DISTURBED: Final = "disturbed"
 
-LINK_EVENT_TYPES: Final = [*FailureKind, RECOVERED]
+LINK_EVENT_TYPES: Final = [*FailureKind, RECOVERED, DISTURBED]
 
 WHOLE_POLL: Final = ""
 """Stands for the table if an error kept everything from being read."""
@@ -27,11 +29,12 @@ WHOLE_POLL: Final = ""
 
 @dataclass(frozen=True, slots=True)
 class LinkEvent:
-    """Something that happened to a link: a FailureKind, or RECOVERED.
+    """Something that happened to a link: a FailureKind, RECOVERED or DISTURBED.
 
     A failure has the attributes reason, error and tables, which is empty when nothing
-    at all could be read. A recovery has duration, in seconds, and kinds. Both have the
-    counters of the link, if there are any.
+    at all could be read. A recovery has duration, in seconds, and kinds. A disturbance
+    has damaged_replies, their number within an hour. All have the counters of the link,
+    if there are any.
     """
 
     type: str
@@ -41,7 +44,12 @@ class LinkEvent:
     @property
     def is_failure(self) -> bool:
         """Whether the link failed."""
-        return self.type != RECOVERED
+        return self.type in FailureKind
+
+    @property
+    def is_recovery(self) -> bool:
+        """Whether the link works again."""
+        return self.type == RECOVERED
 
 
 type LinkSubscriber = Callable[[LinkEvent], None]
@@ -98,7 +106,7 @@ class OutageLog:
         event = self.last_event
         if event is not None and (time is None or event.time > time):
             return event
-        if time is None or told in {None, RECOVERED} or self.is_down:
+        if time is None or told not in FailureKind or self.is_down:
             return None
         now = self._clock.now()
         duration = round((now - time).total_seconds(), 1)
@@ -121,6 +129,11 @@ class OutageLog:
                 },
                 statistics,
             )
+
+    @callback
+    def async_tell_disturbed(self, damaged: int, statistics: LinkStatistics) -> None:
+        """Report that so many replies were damaged within an hour."""
+        self._tell_soon(DISTURBED, {"damaged_replies": damaged}, statistics)
 
     def _failed(
         self, errors: Mapping[str, MeterError], statistics: LinkStatistics | None
