@@ -252,10 +252,13 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
     @callback
     def _async_collect(self) -> MeterData:
         """Return what is known now, and remove entities that are no longer reported."""
+        reported = self.slow.keys | self._registers.keys()
+        if self.data and reported == self.data.reported:
+            reported = self.data.reported  # so that nobody needs to compare them again
         data = MeterData(
             values={**self._readings.values, **self.slow.values},
             failed_tables=frozenset(self._readings.errors),
-            reported=self.slow.keys | self._registers.keys(),
+            reported=reported,
             mbus_devices=self.slow.mbus.devices,
             statistics=replace(self.meter.statistics)
             if LINK in self.async_contexts()
@@ -279,6 +282,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         """
         registers = self.meter.registers.keys()
         wanted = registers & set(self.async_contexts())
+        if self._registers is self.meter.registers:
+            return wanted
         if new := registers - self._registers.keys():
             entities = registered_entities(self.hass, self.config_entry)
             wanted |= {

@@ -71,6 +71,7 @@ class NesMepValueEntity(NesMepEntity):
     async def async_added_to_hass(self) -> None:
         """Show the present value."""
         await super().async_added_to_hass()
+        self._show(None)
         self._update()
 
     def _look_up(self) -> Value | None:
@@ -81,18 +82,23 @@ class NesMepValueEntity(NesMepEntity):
     def _show(self, value: Value | None) -> None:
         """Set the attributes of the platform's entity to a value."""
 
+    def _present(self) -> tuple[bool, Value | None]:
+        """Return whether there is a value, and the value."""
+        if self.needs_meter and not self.coordinator.last_update_success:
+            return False, None
+        try:
+            return True, self._look_up()
+        except LookupError:
+            return False, None
+
     def _update(self) -> bool:
-        """Look up the value; return whether it has changed."""
-        before = (self._is_available, self._value)
-        self._is_available, self._value = False, None
-        if self.coordinator.last_update_success or not self.needs_meter:
-            try:
-                self._value = self._look_up()
-                self._is_available = True
-            except LookupError:
-                pass
+        """Look up the value; show it and return True if it has changed."""
+        present = self._present()
+        if present == (self._is_available, self._value):
+            return False
+        self._is_available, self._value = present
         self._show(self._value)
-        return (self._is_available, self._value) != before
+        return True
 
     @property
     @override
@@ -133,10 +139,15 @@ def async_add_what_is_reported[Key: (str, tuple[str, str])](
     make returns the entity of a key, or None if the platform has none for it.
     """
     known: set[Key] = set()
+    newest: Iterable[Key] | None = None
 
     @callback
     def add() -> None:
-        present = set(reported())
+        nonlocal newest
+        # Most polls report what the one before did, in the same object.
+        if newest is (newest := reported()):
+            return
+        present = set(newest)
         entities = [make(key) for key in sorted(present - known)]
         # What disappears can come back.
         known.clear()

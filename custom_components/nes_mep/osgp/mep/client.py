@@ -259,7 +259,10 @@ class MepClient(Link):
                 self._security.forget()
             if not self._security.established:
                 await self._establish(exchange)
-            reply = await exchange(replace(self._seal(packet), copies=copies))
+            envelope = self._seal(packet)
+            reply = await exchange(
+                replace(envelope, copies=copies) if copies else envelope
+            )
         except BaseException as err:
             error = type(err).__name__
             raise
