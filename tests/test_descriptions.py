@@ -21,8 +21,8 @@ from custom_components.nes_mep.descriptions import (
 )
 from custom_components.nes_mep.event import LINK_DESCRIPTION, METER_EVENT_DESCRIPTION
 from custom_components.nes_mep.mbus import (
+    DEVICE_NAMES,
     LAST_READING,
-    NAMED_MEDIUMS,
     QUANTITIES,
     converted,
     describe_record,
@@ -254,8 +254,8 @@ def test_icons() -> None:
 
 def test_mediums_have_names() -> None:
     """Each kind of M-Bus meter has a name as a device."""
-    kinds = {"meter", "mbus_other", *(f"mbus_{medium}" for medium in NAMED_MEDIUMS)}
-    assert TEXTS["device"].keys() == kinds | {"meter_numbered"}
+    kinds = {"meter", "mbus_other", *(f"mbus_{name}" for name in DEVICE_NAMES.values())}
+    assert TEXTS["device"].keys() == kinds | {f"{kind}_numbered" for kind in kinds}
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ async def test_devices(
     assert gas.via_device_id == electricity.id
     assert device(hass, entry, "00751903").manufacturer is None
     names = {device(hass, entry, device_id).name for device_id in DEVICES}
-    assert names == {"Gas meter", "Water meter", "Heat meter"}
+    assert names == {"Gas meter", "Water meter", "Water meter 2", "Heat meter"}
     assert "deprecated" not in caplog.text
     assert "Detected" not in caplog.text
 
@@ -221,6 +221,30 @@ async def test_mbus_cannot_be_read(
     meter.clear_faults()
     await pass_time(hass, host_clock, 60)
     assert states(hass, entry) == before
+
+
+async def test_names(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, host_clock: DrivenClock
+) -> None:
+    """M-Bus meters of the same kind are numbered; nobody inherits a number."""
+
+    def names() -> list[str | None]:
+        devices = (device(hass, entry, id_) for id_ in (*DEVICES, "els11223344"))
+        return [each and each.name for each in devices]
+
+    entry = await set_up(hass, make_entry(meter, url))
+    before = ["Gas meter", "Water meter", "Heat meter", "Water meter 2"]
+    assert names() == [*before, None]
+    assert "sensor.water_meter_2_volume" in hass.states.async_entity_ids()
+
+    # The first one is exchanged for one with a smaller id, and forgotten.
+    exchange(meter, 1, replace(WATER, serial="11223344", manufacturer="ELS"))
+    await pass_time(hass, host_clock, 900)
+    assert names() == [*before, "Water meter 3"]
+    dr.async_get(hass).async_remove_device(device(hass, entry, "hyd92752244").id)
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert names() == ["Gas meter", None, *before[2:], "Water meter 3"]
 
 
 def exchange(meter: SimulatedMeter, slot: int, new: MbusDevice | None) -> None:

@@ -90,9 +90,18 @@ _VOLUMES: Final[Mapping[str, SensorDeviceClass]] = {
 }
 """Device classes of volumes, by medium."""
 
-NAMED_MEDIUMS: Final = frozenset(
-    {*_VOLUMES, "cooling", "electricity", "heat", "heat_cooling", "heat_cost_allocator"}
-)
+_OTHER: Final = "other"
+
+DEVICE_NAMES: Final[Mapping[str, str]] = {
+    **{medium: medium for medium in _VOLUMES},
+    "hot_cold_water": "water",
+    "cooling": "cooling",
+    "electricity": "electricity",
+    "heat": "heat",
+    "heat_cooling": "heat_cooling",
+    "heat_cost_allocator": "heat_cost_allocator",
+}
+"""How M-Bus meters are called, by medium; those of other mediums are called other."""
 
 LAST_READING = SensorEntityDescription(
     key="read_at",
@@ -242,16 +251,39 @@ def _async_register_device(coordinator: MeterCoordinator, device_id: str) -> Non
         identifiers={(DOMAIN, coordinator.meter.identity.serial_number)},
     )
     device = coordinator.data.mbus_devices[device_id]
-    medium = device.medium if device.medium in NAMED_MEDIUMS else "other"
+    name, number = _async_name(coordinator, device_id)
     mbus_meter = registry.async_get_or_create(
         config_entry_id=entry_id,
         identifiers={device_identifier(coordinator, device_id)},
-        translation_key=f"mbus_{medium}",
+        translation_key=f"mbus_{name}" if number == 1 else f"mbus_{name}_numbered",
+        translation_placeholders={"number": str(number)},
         manufacturer=device.manufacturer or None,
         serial_number=device.serial_number,
         hw_version=str(device.version),
     )
     registry.async_update_device(mbus_meter.id, via_device_id=meter.id)
+
+
+@callback
+def _async_name(coordinator: MeterCoordinator, device_id: str) -> tuple[str, int]:
+    """Return how an M-Bus meter is called, and its number among those called the same.
+
+    The number is given to it when it is first seen, in the order of the slots, and
+    stored. No other gets it when the M-Bus meter is gone.
+    """
+    storage = coordinator.monitor.storage
+    devices = coordinator.data.mbus_devices
+    names = {
+        id_: DEVICE_NAMES.get(device.medium, _OTHER) for id_, device in devices.items()
+    }
+    known = storage.facts.get("mbus_meters", {})
+    numbered = {name: list(known.get(name, ())) for name in {*known, *names.values()}}
+    for id_ in sorted(devices, key=lambda id_: devices[id_].slot):
+        if id_ not in (ids := numbered[names[id_]]):
+            ids.append(id_)
+    storage.async_change({**storage.facts, "mbus_meters": numbered})
+    name = names[device_id]
+    return name, numbered[name].index(device_id) + 1
 
 
 class NesMepMBusSensor(NesMepValueEntity, SensorEntity):

@@ -23,13 +23,15 @@ class StoredFacts(TypedDict, total=False):
     """What is stored; times are in ISO 8601.
 
     silent_since is when the present silence of the meter began. layout is the newest
-    that is known, and confirmed the one that the user knows of.
+    that is known, and confirmed the one that the user knows of. mbus_meters are the ids
+    of M-Bus meters in the order of their numbers, by how they are called.
     """
 
     silent_since: str
     requires_tls: bool
     layout: StoredLayout
     confirmed: StoredLayout
+    mbus_meters: dict[str, list[str]]
 
 
 class MeterStorage:
