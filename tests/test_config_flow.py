@@ -3,6 +3,7 @@
 from unittest.mock import patch
 
 import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.nes_mep.const import DOMAIN
 from custom_components.nes_mep.osgp import Meter
@@ -12,6 +13,7 @@ from homeassistant.data_entry_flow import FlowResultType
 
 from .common import make_entry, pass_time, set_up, silent_port, unavailable
 from .driven_clock import DrivenClock
+from .frontend import SETUP, filled_in, open_form, open_frontend, submit
 from .simulator import SimulatedMeter, serve_tcp
 from .values import KEY, Clock
 
@@ -113,6 +115,27 @@ async def test_user_corrects_a_mistake(
     result = await hass.config_entries.flow.async_configure(flow_id, right)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.parametrize("mode", ["automatic", "digest"])
+async def test_user_sees_what_holds(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, url: str, mode: str
+) -> None:
+    """The form can be submitted as it is shown, and again after a mistake."""
+    client = await open_frontend(hass, hass_client)
+    form = await open_form(client, SETUP, DOMAIN)
+    shown = filled_in(form["data_schema"])
+    assert shown == {"advanced": {"security": "automatic"}}
+
+    entered = {"port": url, "key": "short", "advanced": {"security": mode}}
+    form = await submit(client, SETUP, form, entered)
+    assert form["errors"] == {"key": "invalid_key_format"}
+    shown = filled_in(form["data_schema"])
+    assert shown == entered
+
+    result = await submit(client, SETUP, form, shown | {"key": KEY})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert result["type"] == "create_entry"
 
 
 async def test_user_finds_no_meter(hass: HomeAssistant, url: str) -> None:

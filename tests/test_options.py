@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.nes_mep.const import DOMAIN
 from homeassistant.config_entries import ConfigEntryState
@@ -12,6 +13,7 @@ from homeassistant.data_entry_flow import FlowResultType, InvalidData, section
 from homeassistant.helpers.translation import async_get_translations
 
 from .common import make_entry, set_up
+from .frontend import OPTIONS, filled_in, open_form, open_frontend, submit
 from .simulator import SimulatedMeter
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
@@ -23,45 +25,50 @@ DEFAULTS = {
 }
 
 
-def suggestions(fields: Any) -> dict[str, Any]:
-    """Return what a form is filled in with, sections as they are."""
-    found: dict[str, Any] = {}
-    for marker, field in fields.schema.items():
-        if isinstance(field, section):
-            found[str(marker)] = suggestions(field.schema)
-        elif marker.description:
-            found[str(marker)] = marker.description["suggested_value"]
-    return found
-
-
-async def test_defaults(hass: HomeAssistant, meter: SimulatedMeter, url: str) -> None:
-    """Without options the defaults hold, and the form offers them."""
+async def test_defaults(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    meter: SimulatedMeter,
+    url: str,
+) -> None:
+    """Without options the defaults hold; the form shows them and saves as shown."""
     entry = await set_up(hass, make_entry(meter, url))
     assert entry.runtime_data.coordinator.update_interval == timedelta(seconds=10)
+    client = await open_frontend(hass, hass_client)
 
-    form = await hass.config_entries.options.async_init(entry.entry_id)
+    form = await open_form(client, OPTIONS, entry.entry_id)
 
-    assert form["type"] is FlowResultType.FORM
-    assert form["data_schema"]({}) == DEFAULTS
-    assert suggestions(form["data_schema"]) == {"recovery": {}, "history": {}}
+    assert filled_in(form["data_schema"]) == DEFAULTS
+    result = await submit(client, OPTIONS, form, filled_in(form["data_schema"]))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert result["type"] == "create_entry"
+    assert entry.options == {
+        "scan_interval": 10,
+        "resync_automatically": True,
+        "import_history": True,
+    }
 
 
 async def test_options_are_kept_flat(
-    hass: HomeAssistant, meter: SimulatedMeter, url: str
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    meter: SimulatedMeter,
+    url: str,
 ) -> None:
-    """The sections are for the eye; what is chosen holds at once and is offered again."""
+    """The sections are for the eye; what is chosen holds at once and is shown again."""
     entry = await set_up(hass, make_entry(meter, url))
-    form = await hass.config_entries.options.async_init(entry.entry_id)
+    client = await open_frontend(hass, hass_client)
+    form = await open_form(client, OPTIONS, entry.entry_id)
     chosen = {
         "scan_interval": 30,
         "recovery": {"resync_automatically": False},
         "history": {"import_history": False},
     }
 
-    result = await hass.config_entries.options.async_configure(form["flow_id"], chosen)
+    result = await submit(client, OPTIONS, form, chosen)
     await hass.async_block_till_done(wait_background_tasks=True)
 
-    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["type"] == "create_entry"
     assert entry.options == {
         "scan_interval": 30,
         "resync_automatically": False,
@@ -70,8 +77,8 @@ async def test_options_are_kept_flat(
     assert entry.state is ConfigEntryState.LOADED
     assert entry.runtime_data.coordinator.update_interval == timedelta(seconds=30)
 
-    again = await hass.config_entries.options.async_init(entry.entry_id)
-    assert suggestions(again["data_schema"]) == chosen
+    again = await open_form(client, OPTIONS, entry.entry_id)
+    assert filled_in(again["data_schema"]) == chosen
 
 
 @pytest.mark.parametrize(

@@ -76,22 +76,38 @@ def _security_selector(*choices: str) -> SelectSelector:
     )
 
 
-USER_SCHEMA = vol.Schema(
-    {
-        vol.Required(CONF_PORT): SerialPortSelector(),
-        vol.Required(CONF_KEY): _KEY_SELECTOR,
-        vol.Optional(_ADVANCED, default={}): section(
-            vol.Schema(
-                {
-                    vol.Optional(CONF_SECURITY, default=_AUTOMATIC): _security_selector(
-                        _AUTOMATIC
-                    )
-                }
-            ),
-            {"collapsed": True},
+def _section(fields: Mapping[str, Any], shown: Mapping[str, Any], **more: bool) -> Any:
+    """Return a section whose fields show these values.
+
+    fields has the selectors by name. The frontend shows the default of a section in
+    place of those of its fields, so it names the value of each.
+    """
+    return section(
+        vol.Schema(
+            {
+                vol.Required(name, default=shown[name]): selector
+                for name, selector in fields.items()
+            }
         ),
-    }
-)
+        more,
+    )
+
+
+def _user_schema(shown: Mapping[str, Any]) -> vol.Schema:
+    """Return the schema of the setup, which shows what was entered before."""
+    advanced = {CONF_SECURITY: _AUTOMATIC, **shown.get(_ADVANCED, {})}
+    return vol.Schema(
+        {
+            vol.Required(CONF_PORT): SerialPortSelector(),
+            vol.Required(CONF_KEY): _KEY_SELECTOR,
+            vol.Optional(_ADVANCED, default=advanced): _section(
+                {CONF_SECURITY: _security_selector(_AUTOMATIC)},
+                advanced,
+                collapsed=advanced[CONF_SECURITY] == _AUTOMATIC,
+            ),
+        }
+    )
+
 
 RECONFIGURE_SCHEMA = vol.Schema(
     {
@@ -105,45 +121,42 @@ RECONFIGURE_SCHEMA = vol.Schema(
 REAUTH_SCHEMA = vol.Schema({vol.Required(CONF_KEY): _KEY_SELECTOR})
 
 
-def _options_section(options: Mapping[str, bool]) -> section:
-    """Return a section with options that are on or off, by their defaults."""
-    return section(
-        vol.Schema(
-            {
-                vol.Required(option, default=default): BooleanSelector()
-                for option, default in options.items()
-            }
-        ),
-        {"collapsed": False},
-    )
-
-
 _OPTIONS_SECTIONS = {
     "recovery": {CONF_RESYNC_AUTOMATICALLY: DEFAULT_RESYNC_AUTOMATICALLY},
     "history": {CONF_IMPORT_HISTORY: DEFAULT_IMPORT_HISTORY},
 }
 """The options of each section with their defaults; sections are not stored."""
 
-OPTIONS_SCHEMA = vol.Schema(
-    {
-        vol.Required(CONF_SCAN_INTERVAL, default=DEFAULT_SCAN_INTERVAL): vol.All(
-            NumberSelector(
-                NumberSelectorConfig(
-                    min=MIN_SCAN_INTERVAL,
-                    max=MAX_SCAN_INTERVAL,
-                    step=1,
-                    unit_of_measurement=UnitOfTime.SECONDS,
-                    mode=NumberSelectorMode.BOX,
-                )
-            ),
-            vol.Coerce(int),
-        ),
-        **{
-            vol.Optional(name, default={}): _options_section(options)
-            for name, options in _OPTIONS_SECTIONS.items()
-        },
+
+def _options_schema(stored: Mapping[str, Any]) -> vol.Schema:
+    """Return the schema of the options, which shows those that are stored."""
+    shown = {
+        name: {option: stored.get(option, default) for option, default in group.items()}
+        for name, group in _OPTIONS_SECTIONS.items()
     }
-)
+    interval = stored.get(CONF_SCAN_INTERVAL, DEFAULT_SCAN_INTERVAL)
+    return vol.Schema(
+        {
+            vol.Required(CONF_SCAN_INTERVAL, default=interval): vol.All(
+                NumberSelector(
+                    NumberSelectorConfig(
+                        min=MIN_SCAN_INTERVAL,
+                        max=MAX_SCAN_INTERVAL,
+                        step=1,
+                        unit_of_measurement=UnitOfTime.SECONDS,
+                        mode=NumberSelectorMode.BOX,
+                    )
+                ),
+                vol.Coerce(int),
+            ),
+            **{
+                vol.Optional(name, default=values): _section(
+                    dict.fromkeys(values, BooleanSelector()), values, collapsed=False
+                )
+                for name, values in shown.items()
+            },
+        }
+    )
 
 
 class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
@@ -190,7 +203,9 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
                     return await self._async_keep(port, key, found.security)
         return self.async_show_form(
             step_id="user",
-            data_schema=self.add_suggested_values_to_schema(USER_SCHEMA, user_input),
+            data_schema=self.add_suggested_values_to_schema(
+                _user_schema(user_input or {}), user_input
+            ),
             errors=errors,
         )
 
@@ -384,10 +399,6 @@ class NesMepOptionsFlow(OptionsFlowWithReload):
             for name, value in user_input.items():
                 options |= value if name in _OPTIONS_SECTIONS else {name: value}
             return self.async_create_entry(data=options)
-        stored = self.config_entry.options
         return self.async_show_form(
-            step_id="init",
-            data_schema=self.add_suggested_values_to_schema(
-                OPTIONS_SCHEMA, {**stored, **dict.fromkeys(_OPTIONS_SECTIONS, stored)}
-            ),
+            step_id="init", data_schema=_options_schema(self.config_entry.options)
         )
