@@ -11,9 +11,10 @@ _MODULES = {
 }
 _LAYERS = (
     ("__init__",),
+    ("button",),
     ("services",),
-    ("binary_sensor", "diagnostics", "event", "sensor", "trigger"),
-    ("mbus",),
+    ("binary_sensor", "condition", "diagnostics", "event", "sensor", "trigger"),
+    ("mbus", "targets"),
     ("entity",),
     ("config_flow", "repairs", "coordinator"),
     ("history", "monitor"),

@@ -42,11 +42,13 @@ def device_id(hass: HomeAssistant, entry: MockConfigEntry) -> str:
     return device.id
 
 
-@pytest.mark.parametrize("how", ["config_entry_id", "device_id", "entity_id", "both"])
+@pytest.mark.parametrize(
+    "how", ["config_entry_id", "device_id", "entity_id", "both", "none"]
+)
 async def test_answer(
     hass: HomeAssistant, meter: SimulatedMeter, url: str, clock: Clock, how: str
 ) -> None:
-    """A meter is asked by its entry, its device or an entity, and tells its time."""
+    """The only meter is asked, by whatever it is targeted, and tells its time."""
     entry = await set_up(hass, make_entry(meter, url))
     targets = {
         "config_entry_id": entry.entry_id,
@@ -55,7 +57,8 @@ async def test_answer(
     }
     clock.now = NOON + timedelta(seconds=90)
 
-    response = await resync(hass, **(targets if how == "both" else {how: targets[how]}))
+    chosen = {"both": targets, "none": {}}
+    response = await resync(hass, **chosen.get(how, {how: targets.get(how)}))
 
     assert response.pop("attempts") >= 1
     assert response == {
@@ -111,6 +114,8 @@ async def test_several_meters(
         )
 
         assert set(response["meters"]) == {entry.entry_id, other.entry_id}
+        with pytest.raises(ServiceValidationError, match="Choose a meter"):
+            await resync(hass)
         assert {answer["drift"] for answer in response["meters"].values()} == {0.0}
         await hass.config_entries.async_unload(other.entry_id)
 
@@ -125,7 +130,8 @@ async def test_user_mistakes(
     foreign_device = dr.async_get(hass).async_get_or_create(
         config_entry_id=stranger.entry_id, identifiers={("other", "1")}
     )
-    for target in ({}, {"device_id": foreign_device.id}, {"device_id": "no such"}):
+    foreign = ({"device_id": foreign_device.id}, {"device_id": "no such"})
+    for target in ({}, *foreign):
         with pytest.raises(ServiceValidationError, match="Choose a meter"):
             await resync(hass, **target)
     for entry_id in ("no such", stranger.entry_id):
@@ -135,9 +141,13 @@ async def test_user_mistakes(
         await resync(hass, meter="mine")
 
     entry = await set_up(hass, make_entry(meter, url))
+    for target in foreign:
+        with pytest.raises(ServiceValidationError, match="Choose a meter"):
+            await resync(hass, **target)
     await hass.config_entries.async_unload(entry.entry_id)
-    with pytest.raises(ServiceValidationError, match="not loaded"):
-        await resync(hass, config_entry_id=entry.entry_id)
+    for target in ({}, {"config_entry_id": entry.entry_id}):
+        with pytest.raises(ServiceValidationError, match="not loaded"):
+            await resync(hass, **target)
 
 
 async def test_meter_does_not_answer(
@@ -202,12 +212,8 @@ async def test_permissions(
 @pytest.mark.parametrize(
     ("action", "fields", "response"),
     [
-        ("resync_clock", {"device_id", "config_entry_id"}, {"optional": True}),
-        (
-            "read_events",
-            {"device_id", "config_entry_id", "count"},
-            {"optional": False},
-        ),
+        ("resync_clock", set(), {"optional": True}),
+        ("read_events", {"count"}, {"optional": False}),
     ],
 )
 async def test_description(
@@ -218,6 +224,7 @@ async def test_description(
 
     description = (await async_get_all_descriptions(hass))[DOMAIN][action]
 
+    assert description["target"]["entity"] == [{"integration": DOMAIN}]
     assert set(description["fields"]) == fields
     assert all(field["selector"] for field in description["fields"].values())
     assert description["response"] == response

@@ -28,7 +28,7 @@ ON_AT_FIRST = {
 }
 APART = {
     *("clock_drift", "history_progress", "last_reply_time", "link", "link_problem"),
-    "meter_event",
+    *("meter_event", "resync", "import_history"),
 }
 
 

@@ -31,9 +31,9 @@ SAME: Final[Mapping[str, set[str]]] = {
     "da": {"Flow", "Flow {register}"},
     "fr": {"Mode", "Options", "Table", "Tables", "Volume", "Volume {register}"},
     "it": {"Volume", "Volume {register}"},
-    "nb": {f"Tariff {tariff}" for tariff in range(1, 9)},
+    "nb": {"Tariff", *(f"Tariff {tariff}" for tariff in range(1, 9))},
     "nl": {"Meter", "Volume", "Volume {register}", "handshakes", "resets"},
-    "sv": {f"Tariff {tariff}" for tariff in range(1, 9)},
+    "sv": {"Tariff", *(f"Tariff {tariff}" for tariff in range(1, 9))},
 }
 """Texts that are right as they are in English, by language."""
 

@@ -13,6 +13,8 @@ from homeassistant.helpers import (
     area_registry as ar,
     config_validation as cv,
     device_registry as dr,
+    floor_registry as fr,
+    label_registry as lr,
 )
 from homeassistant.helpers.icon import async_get_icons
 from homeassistant.helpers.trigger import (
@@ -218,6 +220,36 @@ async def test_meter_comes_later(
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize("kind", ["area", "floor", "label"])
+async def test_targets_change(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, kind: str
+) -> None:
+    """Areas, floors and labels may be without a meter; one that comes is followed."""
+    entry = await set_up(hass, make_entry(meter, url))
+    floor = fr.async_get(hass).async_create("Basement")
+    area = ar.async_get(hass).async_create("Cellar", floor_id=floor.floor_id)
+    label = lr.async_get(hass).async_create("Watched")
+    id_ = {"area": area.id, "floor": floor.floor_id, "label": label.label_id}[kind]
+    calls = await automate(hass, "link_failed", {f"{kind}_id": id_})
+
+    async def put(**changes: Any) -> None:
+        """Change the meter's device and let the link fail once."""
+        device = device_of(hass, entry)
+        dr.async_get(hass).async_update_device(device.id, **changes)
+        await hass.async_block_till_done()
+        await fail(hass, meter, kind="refuse", table=28, code=0x0B)
+        await poll(hass)
+
+    await put()
+    assert len(calls) == 0
+    await put(area_id=area.id, labels={label.label_id})
+    assert len(calls) == 1
+    await put()
+    assert len(calls) == 2
+    await put(area_id=None, labels=set())
+    assert len(calls) == 2
+
+
 async def test_no_entities(
     hass: HomeAssistant,
     meter: SimulatedMeter,
@@ -237,8 +269,7 @@ async def test_no_entities(
     ("trigger", "change"),
     [
         ("link_failed", {"target": None}),
-        ("link_failed", {"target": {"device_id": "no such"}}),
-        ("link_failed", {"target": {"entity_id": "sun.sun"}}),
+        ("link_failed", {"target": {"cellar": "mine"}}),
         ("link_failed", {"target": None, "options": {"config_entry_id": "no such"}}),
         ("link_failed", {"options": {"kind": "recovered"}}),
         ("link_recovered", {"options": {"kind": "no_reply"}}),
@@ -286,7 +317,7 @@ async def test_descriptions(
         assert description["target"]["entity"][0]["integration"] == DOMAIN
         assert texts["name"]
         assert texts["description"]
-        assert description["fields"].keys() == texts["fields"].keys()
+        assert description["fields"].keys() == texts.get("fields", {}).keys()
         for field, facts in description["fields"].items():
             assert texts["fields"][field]["name"]
             assert texts["fields"][field]["description"]

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from homeassistant.config_entries import ConfigEntryState
@@ -48,6 +50,8 @@ _TARGET: Final = {
     vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string,
     **cv.ENTITY_SERVICE_FIELDS,
 }
+
+_TARGET_NAMES: Final = frozenset(str(name) for name in _TARGET)
 
 IMPORT_HISTORY_SCHEMA: Final = vol.Schema(
     {
@@ -115,22 +119,26 @@ async def _async_resync_clock(call: ServiceCall) -> ServiceResponse:
     The response has meter_time (ISO 8601, UTC), drift (seconds, meter minus Home
     Assistant), attempts and sequence_number_changed.
     """
+    return await _async_ask(call, async_resync)
 
-    async def resync(entry: NesMepConfigEntry) -> JsonObjectType:
-        coordinator = entry.runtime_data.coordinator
-        monitor = coordinator.monitor
-        result = await coordinator.meter.resync()
-        drift = (result.meter_time - monitor.clock.now()).total_seconds()
-        monitor.clock_issue.async_read(drift)
-        await coordinator.async_refresh()
-        return {
-            "meter_time": result.meter_time.isoformat(),
-            "drift": round(drift, 1),
-            "attempts": result.attempts,
-            "sequence_number_changed": result.sequence_number_changed,
-        }
 
-    return await _async_ask(call, resync)
+async def async_resync(entry: NesMepConfigEntry) -> JsonObjectType:
+    """Read the clock of one meter and re-establish its session.
+
+    Return what _async_resync_clock answers. Raises MeterError.
+    """
+    coordinator = entry.runtime_data.coordinator
+    monitor = coordinator.monitor
+    result = await coordinator.meter.resync()
+    drift = (result.meter_time - monitor.clock.now()).total_seconds()
+    monitor.clock_issue.async_read(drift)
+    await coordinator.async_refresh()
+    return {
+        "meter_time": result.meter_time.isoformat(),
+        "drift": round(drift, 1),
+        "attempts": result.attempts,
+        "sequence_number_changed": result.sequence_number_changed,
+    }
 
 
 async def _async_import_history(call: ServiceCall) -> ServiceResponse:
@@ -149,10 +157,19 @@ async def _async_import_history(call: ServiceCall) -> ServiceResponse:
             translation_domain=DOMAIN, translation_key="empty_span"
         )
 
-    async def import_history(entry: NesMepConfigEntry) -> JsonObjectType:
-        return (await entry.runtime_data.history.async_import(start, end)).as_json
+    return await _async_ask(call, partial(async_import_history, start=start, end=end))
 
-    return await _async_ask(call, import_history)
+
+async def async_import_history(
+    entry: NesMepConfigEntry,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> JsonObjectType:
+    """Import the history of one meter; times in UTC, None for all there is.
+
+    Return what _async_import_history answers. Raises MeterError and HistoryError.
+    """
+    return (await entry.runtime_data.history.async_import(start, end)).as_json
 
 
 async def _async_read_events(call: ServiceCall) -> ServiceResponse:
@@ -211,7 +228,7 @@ async def _async_ask(
     """
     entries = await _async_targeted_entries(call)
     outcomes = await asyncio.gather(
-        *(_async_ask_one(entry, ask) for entry in entries), return_exceptions=True
+        *(async_ask_meter(entry, ask) for entry in entries), return_exceptions=True
     )
     answers: list[JsonObjectType] = []
     for outcome in outcomes:
@@ -228,7 +245,7 @@ async def _async_ask(
     }
 
 
-async def _async_ask_one(
+async def async_ask_meter(
     entry: NesMepConfigEntry,
     ask: Callable[[NesMepConfigEntry], Awaitable[JsonObjectType]],
 ) -> JsonObjectType:
@@ -249,18 +266,22 @@ async def _async_ask_one(
 async def _async_targeted_entries(call: ServiceCall) -> list[NesMepConfigEntry]:
     """Return the loaded config entries of the targeted meters.
 
-    A target is a config_entry_id, device, entity, area, floor or label. Raises
-    ServiceValidationError if no meter is targeted, and HomeAssistantError if one of
-    them is not loaded.
+    A target is a config_entry_id, device, entity, area, floor or label; without one,
+    it is the only meter there is. Raises ServiceValidationError if no meter is
+    targeted, and HomeAssistantError if one of them is not loaded.
     """
     entry_ids = await service.async_extract_config_entry_ids(call)
-    meters = {
+    all_meters = [
         entry.entry_id
-        for entry in call.hass.config_entries.async_entries(DOMAIN)
-        if entry.entry_id in entry_ids
-    }
+        for entry in call.hass.config_entries.async_entries(
+            DOMAIN, include_ignore=False, include_disabled=False
+        )
+    ]
+    meters = entry_ids.intersection(all_meters)
     if (entry_id := call.data.get(ATTR_CONFIG_ENTRY_ID)) is not None:
         meters.add(entry_id)
+    if len(all_meters) == 1 and not _TARGET_NAMES & call.data.keys():
+        meters.update(all_meters)
     if not meters:
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="no_meter_targeted"

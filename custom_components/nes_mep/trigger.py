@@ -1,38 +1,26 @@
 """The automation triggers: the link, the meter's clock and its tariff.
 
-They survive reloads of the meter and work while it cannot be set up. A meter is polled
-while a trigger listens, and what the trigger needs is read, whether or not an entity
-shows it.
+They survive reloads of the meter and work while it cannot be set up.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, override
 
-from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID, CONF_OPTIONS, CONF_TARGET
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.helpers import (
-    config_validation as cv,
-    device_registry as dr,
-    entity_registry as er,
-)
-from homeassistant.helpers.target import (
-    TargetSelection,
-    async_extract_referenced_entity_ids,
-)
+from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.trigger import Trigger, TriggerActionRunner, TriggerConfig
 from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN
-from .coordinator import MeterCoordinator, NesMepConfigEntry
+from .coordinator import NesMepConfigEntry
 from .descriptions import ACTIVE_TARIFF, CLOCK_DRIFT
 from .descriptions.expand import TARIFFS
 from .link.errors import FailureKind
 from .link.outages import LinkEvent
-from .monitor import async_get_monitor
 from .osgp import Value
+from .targets import validated, watch_link, watch_targets, watch_value
 
 if TYPE_CHECKING:
     import probatio as vol
@@ -68,24 +56,8 @@ class MeterTrigger(Trigger):
     async def async_validate_config(
         cls, hass: HomeAssistant, config: ConfigType
     ) -> ConfigType:
-        """Return the config if its options are valid and it targets a meter."""
-        meters = vol.Optional(ATTR_CONFIG_ENTRY_ID)
-        schema = vol.Schema(
-            {
-                vol.Optional(CONF_TARGET, default={}): dict,
-                vol.Optional(CONF_OPTIONS, default={}): {
-                    meters: vol.All(cv.ensure_list, [cv.string]),
-                    **cls.OPTIONS,
-                },
-            }
-        )
-        valid: ConfigType = schema(config)
-        if not _targeted(hass, valid[CONF_TARGET], valid[CONF_OPTIONS]):
-            raise vol.Invalid(
-                "Choose a meter: a device of this integration as target, or its "
-                "configuration entry"
-            )
-        return valid
+        """Return the config if its options are valid and it names a target."""
+        return validated(hass, config, cls.OPTIONS)
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
         """Initialize the trigger with its target and options."""
@@ -100,17 +72,12 @@ class MeterTrigger(Trigger):
         did_not_trigger: TriggerNotTriggeredReporter | None = None,
     ) -> CALLBACK_TYPE:
         """Watch the meters until the returned function is called."""
-        removes = [
-            self._watch(entry, _Fire(self._hass, entry, run_action))
-            for entry in _targeted(self._hass, self._target, self._options)
-        ]
 
         @callback
-        def remove() -> None:
-            for remove_one in removes:
-                remove_one()
+        def watch(entry: NesMepConfigEntry) -> CALLBACK_TYPE:
+            return self._watch(entry, _Fire(self._hass, entry, run_action))
 
-        return remove
+        return watch_targets(self._hass, self._target, self._options, watch)
 
     @abstractmethod
     def _watch(self, entry: NesMepConfigEntry, fire: _Fire) -> CALLBACK_TYPE:
@@ -180,7 +147,7 @@ class LinkFailedTrigger(MeterTrigger):
                     **_chosen(event, "reason", "error", "tables"),
                 )
 
-        return _watch_link(self._hass, entry, tell)
+        return watch_link(self._hass, entry, tell)
 
 
 class LinkRecoveredTrigger(MeterTrigger):
@@ -193,7 +160,7 @@ class LinkRecoveredTrigger(MeterTrigger):
             if event.is_recovery:
                 fire("link recovery", **_chosen(event, "duration", "kinds"))
 
-        return _watch_link(self._hass, entry, tell)
+        return watch_link(self._hass, entry, tell)
 
 
 class ClockDriftedTrigger(MeterTrigger):
@@ -224,7 +191,7 @@ class ClockDriftedTrigger(MeterTrigger):
                 )
             was_off = is_off
 
-        return _watch_value(entry, CLOCK_DRIFT.key, look)
+        return watch_value(entry, CLOCK_DRIFT.key, look)
 
 
 class TariffChangedTrigger(MeterTrigger):
@@ -248,7 +215,7 @@ class TariffChangedTrigger(MeterTrigger):
             if last not in {None, tariff} and last in origins and tariff in aims:
                 fire("tariff change", from_tariff=last, to_tariff=tariff)
 
-        return _watch_value(entry, ACTIVE_TARIFF.key, look)
+        return watch_value(entry, ACTIVE_TARIFF.key, look)
 
 
 TRIGGERS: Final[dict[str, type[Trigger]]] = {
@@ -267,99 +234,3 @@ async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:
 def _chosen(event: LinkEvent, *names: str) -> dict[str, Any]:
     """Return some attributes of an event."""
     return {name: event.attributes[name] for name in names}
-
-
-@callback
-def _targeted(
-    hass: HomeAssistant, target: ConfigType, options: ConfigType
-) -> list[NesMepConfigEntry]:
-    """Return the config entries of the targeted meters."""
-    found = async_extract_referenced_entity_ids(hass, TargetSelection(target))
-    entity_ids = found.referenced | found.indirectly_referenced
-    entities, devices = er.async_get(hass), dr.async_get(hass)
-    return [
-        entry
-        for entry in hass.config_entries.async_entries(DOMAIN)
-        if entry.entry_id in options.get(ATTR_CONFIG_ENTRY_ID, ())
-        or any(
-            device.id in found.referenced_devices
-            for device in dr.async_entries_for_config_entry(devices, entry.entry_id)
-        )
-        or any(
-            entity.entity_id in entity_ids
-            for entity in er.async_entries_for_config_entry(entities, entry.entry_id)
-        )
-    ]
-
-
-@callback
-def _watch_link(
-    hass: HomeAssistant, entry: NesMepConfigEntry, tell: Callable[[LinkEvent], None]
-) -> CALLBACK_TYPE:
-    """Call tell with each event of the link, and keep the meter polled."""
-    unsubscribe = async_get_monitor(hass, entry).outages.async_subscribe(tell)
-    leave = _follow(entry, None, lambda coordinator: None)
-
-    @callback
-    def remove() -> None:
-        unsubscribe()
-        leave()
-
-    return remove
-
-
-@callback
-def _watch_value(
-    entry: NesMepConfigEntry, key: str, look: Callable[[Value], None]
-) -> CALLBACK_TYPE:
-    """Call look with a value after each update, and keep that value being read.
-
-    It is not called while the value is unknown.
-    """
-
-    @callback
-    def take(coordinator: MeterCoordinator) -> None:
-        if (value := coordinator.data.values.get(key)) is not None:
-            look(value)
-
-    return _follow(entry, key, take)
-
-
-@callback
-def _follow(
-    entry: NesMepConfigEntry,
-    context: str | None,
-    take: Callable[[MeterCoordinator], None],
-) -> CALLBACK_TYPE:
-    """Call take with the coordinator of a meter, now and after each update.
-
-    After a reload, the new coordinator is followed instead. The context says what to
-    read.
-    """
-    followed: MeterCoordinator | None = None
-    leave: CALLBACK_TYPE | None = None
-
-    @callback
-    def follow() -> None:
-        nonlocal followed, leave
-        if (
-            entry.state is not ConfigEntryState.LOADED
-            or (coordinator := entry.runtime_data.coordinator) is followed
-        ):
-            return
-        if leave is not None:
-            leave()
-        followed = coordinator
-        leave = coordinator.async_add_listener(lambda: take(coordinator), context)
-        take(coordinator)
-
-    follow()
-    forget = entry.async_on_state_change(follow)
-
-    @callback
-    def remove() -> None:
-        forget()
-        if leave is not None:
-            leave()
-
-    return remove
