@@ -76,7 +76,9 @@ def _security_selector(*choices: str) -> SelectSelector:
     )
 
 
-def _section(fields: Mapping[str, Any], shown: Mapping[str, Any], **more: bool) -> Any:
+def _section(
+    fields: Mapping[str, Any], shown: Mapping[str, Any], *, collapsed: bool
+) -> section:
     """Return a section whose fields show these values.
 
     fields has the selectors by name. The frontend shows the default of a section in
@@ -89,7 +91,7 @@ def _section(fields: Mapping[str, Any], shown: Mapping[str, Any], **more: bool) 
                 for name, selector in fields.items()
             }
         ),
-        more,
+        {"collapsed": collapsed},
     )
 
 
