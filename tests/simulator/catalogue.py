@@ -57,6 +57,17 @@ def _step(
     )
 
 
+FIRMWARE_2 = (
+    replace(
+        _step(2, 10, 5, "18 present values, neither BT21 nor selections", 700),
+        model="83331-1I",
+        present=present_values(2, 10)[:18],
+        max_present=18,
+        max_summations=11,
+        event_log=200,
+        mbus=(),
+    ),
+)
 FIRMWARE_3 = (
     replace(
         _step(3, 0, 24, "22 present values, no demand", 701),
@@ -139,6 +150,16 @@ VT = replace(
     disconnect=False,
     load=LoadShape(scale=0.3),
 )
+SINGLE_PHASE = replace(
+    GEN3,
+    name="single_phase",
+    description="generation 3 on one phase, 55 present values",
+    model="83331-3I",
+    serial_number="20260925",
+    transceiver_id=bytes.fromhex("05018a3d5510"),
+    present=present_values(3, 70),
+    missing_phases=(2, 3),
+)
 MBUS = replace(
     GEN3,
     name="mbus",
@@ -169,9 +190,10 @@ PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
         *(GEN3, GEN3_DEMAND, CT, GEN4, REORDERED),
+        *FIRMWARE_2,
         *FIRMWARE_3,
         *FIRMWARE_4,
-        *(VT, MBUS, MBUS_LOG),
+        *(VT, MBUS, MBUS_LOG, SINGLE_PHASE),
     )
 }
 EVERY_PROFILE = PROFILES | LOAD_PROFILES

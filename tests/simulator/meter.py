@@ -10,7 +10,7 @@ from typing import override
 
 from .faults import KINDS, ActiveFault, Exchange, Fault
 from .load_profile.data_set import DataSet
-from .names import table_name
+from .names import table_id, table_name
 from .packet import MAX_READ, TLS_OVERHEAD, ReplyCode, Request, RequestCode
 from .profiles import Profile
 from .protection import Opened, open_signed, signer
@@ -113,6 +113,7 @@ class SimulatedMeter(World):
         self._alert = False
         self._silent_until = float("-inf")
         self._written: dict[int, dict[int, int]] = {}
+        self._ends: dict[int, tuple[int, ReplyCode | None]] = {}
         self._replies: dict[int | None, bytes] = {}
         self._counts: Counter[str] = Counter()
         self._tables_read: Counter[str] = Counter()
@@ -171,7 +172,8 @@ class SimulatedMeter(World):
         if written := self._written.get(number):
             patched = bytearray(data)
             for offset, byte in written.items():
-                patched[offset] = byte
+                if offset < len(patched):
+                    patched[offset] = byte
             return bytes(patched)
         return data
 
@@ -187,6 +189,15 @@ class SimulatedMeter(World):
             sequence=self.sequence,
             interface_version=self.interface_version,
         )
+
+    def overwrite(self, name: str, data: bytes, offset: int = 0) -> None:
+        """Have a table say something else from an offset on, as far as it reaches."""
+        cells = self._written.setdefault(table_id(name), {})
+        cells |= dict(enumerate(data, offset))
+
+    def end_early(self, name: str, length: int, code: ReplyCode | None = None) -> None:
+        """End a table before its dimensions do; None clips reads, a code refuses them."""
+        self._ends[table_id(name)] = (length, code)
 
     def statistics(self) -> dict[str, object]:
         """Return counts of requests, replies, bytes, tables, codes and faults."""
@@ -401,6 +412,10 @@ class SimulatedMeter(World):
         _, data = self._existing(request)
         if request.code == RequestCode.PARTIAL_READ:
             end = request.offset + (request.count or 0)
+            last, code = self._ends.get(request.table or 0, (end, None))
+            if end > last and (code or request.offset >= last):
+                raise RefusedError(code or ReplyCode.TABLE_NOT_POSSIBLE)
+            end = min(end, last)
             if request.count is None or end > len(data):
                 raise RefusedError(ReplyCode.TABLE_NOT_POSSIBLE)
             data = data[request.offset : end]

@@ -39,6 +39,8 @@ ENERGIES: dict[int, tuple[Channel, ...]] = {
 _POWERS = frozenset({8, 9, 10, 11, 20, *range(104, 108), *range(185, 191)})
 _CURRENTS = frozenset({12, 13, 14})
 _VOLTAGES = frozenset({15, 16, 17})
+# The phases of currents and voltages.
+_MEASURED = {source: source % 3 + 1 for source in _CURRENTS | _VOLTAGES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,8 @@ class Snapshot:
         """
         if source in ENERGIES:
             return self._energy(source, None)
+        if _MEASURED.get(source) in self.profile.missing_phases:
+            return 0
         if TIER_SOURCES <= source < TIER_SOURCES + 4 * len(_TIER_ORDER):
             tier, index = divmod(source - TIER_SOURCES, len(_TIER_ORDER))
             return self.tier_value(_TIER_ORDER[index], tier)

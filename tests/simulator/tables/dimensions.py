@@ -49,7 +49,7 @@ def maximum_dimensions(view: View) -> bytes:
     return bytes((0x7F, 0x0E, 0xFD, *dimensions))
 
 
-@table("BT21")
+@table("BT21", since=(2, 12))
 def actual_dimensions(view: View) -> bytes:
     """Counts of summations, demands, coincidents, tiers and present values."""
     profile = view.profile
@@ -71,7 +71,7 @@ def actual_dimensions(view: View) -> bytes:
     )
 
 
-@table("BT22")
+@table("BT22", since=(2, 12))
 def register_selection(view: View) -> bytes:
     """Which sources BT23 holds."""
     demand = view.profile.demand or NO_DEMAND
@@ -87,7 +87,7 @@ def register_selection(view: View) -> bytes:
     )
 
 
-@table("BT27")
+@table("BT27", since=(2, 12))
 def present_selection(view: View) -> bytes:
     """Which sources BT28 holds."""
     demand = view.profile.demand or NO_DEMAND

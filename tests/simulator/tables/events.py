@@ -14,7 +14,7 @@ def maximum_dimensions(view: View) -> bytes:
     return Layout().put(0, "BBBBBHH", _FLAGS, 64, 152, 2, 2, size, 0).done()
 
 
-@table("BT71")
+@table("BT71", since=(2, 12))
 def actual_dimensions(view: View) -> bytes:
     """Bytes of event sets, argument length, entries."""
     length = ARGUMENT_LENGTH

@@ -84,6 +84,7 @@ def system_information(view: View) -> bytes:
         .text(22, 30, "&3.2@0NES MEP,,,,")
         .put(53, "BBB", profile.outage_records, 4, 4)
         .put(56, "HHH", 16, 100, 230)
+        .put(62, "B", sum(1 << phase - 1 for phase in profile.missing_phases))
         .put(63, "h", zone.off - zone.on)
         .put(65, "BB", 0, 0)
         .put(71, "B", profile.skipped_status << 3)
