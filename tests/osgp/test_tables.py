@@ -141,10 +141,11 @@ def test_present_layout() -> None:
 
 
 def test_event_times() -> None:
-    """A time of nothing but zeros did not happen yet; an impossible one is an error."""
-    assert TableData("BT23", bytes(5)).event_time(0) is None
+    """A time of nothing but zeros did not happen yet; an impossible one is no time."""
+    for data in ("0000000000", "1a02211120", "ffffffffff", "1a0a000000", "1a0b1a1800"):
+        assert TableData("BT23", bytes.fromhex(data)).event_time(0) is None
     with pytest.raises(DecodeError, match="BT23 at 0"):
-        TableData("BT23", bytes.fromhex("1a02211120")).event_time(0)
+        TableData("BT23", bytes(4)).event_time(0)
 
 
 def test_registers_of_published_replies() -> None:

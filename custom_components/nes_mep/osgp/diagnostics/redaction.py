@@ -7,6 +7,7 @@ can be decoded as before.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ..errors import DecodeError
 from ..mbus.privacy import SERIAL_NUMBER, identifying_spans
 from ..mbus.tables import (
     DEVICE_DIMENSIONS_LENGTH,
@@ -148,9 +149,14 @@ class Redactor:
 
     def _blank_readings(self, image: PartialTable, table: int) -> None:
         """Blank M-Bus readings; drop everything outside the known readings."""
-        head, entries = (
-            self._latest_readings() if table == _ET16 else self._scheduled_readings()
-        )
+        try:
+            head, entries = (
+                self._latest_readings()
+                if table == _ET16
+                else self._scheduled_readings()
+            )
+        except DecodeError:
+            head, entries = Span(0, 0), []
         shown = [head]
         for entry, reading in entries:
             end = self._blank_reading(image, reading)

@@ -16,6 +16,12 @@ READING_HEADER_LENGTH = 7
 RECURRING_READ_HEADER_LENGTH = 8
 """Bytes of an ET45 entry before its reading."""
 
+_MOST_DEVICES = 6
+_LARGEST_READING = 2048
+"""Bytes, more than the guide's meters have: 517."""
+_MOST_DATA_TYPES = 64
+"""More than the guide's meters have: 16."""
+
 _STATUS_ENTRIES_OFFSET = 6
 _UP = 1
 _SUCCESS = 4
@@ -48,14 +54,17 @@ class DeviceDimensions:
 
 
 def decode_device_dimensions(data: bytes) -> DeviceDimensions:
-    """Decode ET11, its first 26 bytes."""
+    """Decode ET11, its first 26 bytes.
+
+    Raises DecodeError, also for more devices than the guide knows.
+    """
     table = TableData("ET11", data)
     return DeviceDimensions(
-        devices=table.uint(0),
+        devices=table.limited(0, _MOST_DEVICES),
         configuration_length=table.uint(1),
         status_length=table.uint(2),
-        reading_length=table.uint(5, 2),
-        data_types=table.uint(25),
+        reading_length=table.limited(5, _LARGEST_READING, 2),
+        data_types=table.limited(25, _MOST_DATA_TYPES),
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from .fields import TableData
+from .fields import TableData, optional_date_time
 
 UTC_CLOCK_LENGTH = 7
 LOCAL_CLOCK_LENGTH = 9
@@ -36,11 +36,13 @@ def decode_utc_clock(data: bytes) -> UtcClock:
 class LocalClock:
     """BT55: the meter's local clock, naive, and the tariff.
 
+    time is None where it is no date and time.
+
     tier and season count from 0, as in the table. tariff_control says what chose the
     tier: calendar, manual (until the next switch), manual_indefinitely, or override.
     """
 
-    time: datetime
+    time: datetime | None
     daylight_saving: bool
     tier: int
     season: int
@@ -52,7 +54,7 @@ def decode_local_clock(data: bytes) -> LocalClock:
     table = TableData("BT55", data)
     status = table.uint(7, 2)
     return LocalClock(
-        time=table.date_time(0, None),
+        time=optional_date_time(table, 0, None),
         daylight_saving=table.bit(6, 3),
         tier=status & 0b111,
         season=status >> 12,

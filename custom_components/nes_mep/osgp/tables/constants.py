@@ -43,8 +43,11 @@ NO_TRANSFORMERS = Constants(applied=False, current_ratio=1, voltage_ratio=1)
 
 
 def decode_constants(data: bytes) -> Constants:
-    """Decode BT15, 17 bytes."""
+    """Decode BT15, 17 bytes. Raises DecodeError, also for negative ratios."""
     table = TableData("BT15", data)
+    for offset in (9, 13):
+        if table.int32(offset) < 0:
+            raise table.error(offset, 4, f"{table.int32(offset)} is not a ratio")
     return Constants(
         applied=table.bit(8, 0),
         current_ratio=table.int32(9),
@@ -67,7 +70,14 @@ def decode_energy_unit(data: bytes, offset: int) -> int:
 
     Raises DecodeError for other units than 1, 10 and 100.
     """
-    table = TableData("ET55", data, start=offset)
+    return energy_unit_at(TableData("ET55", data, start=offset), offset)
+
+
+def energy_unit_at(table: TableData, offset: int) -> int:
+    """Return the energy register unit, in Wh, that a byte of a table is.
+
+    Raises DecodeError for other units than 1, 10 and 100.
+    """
     unit = table.uint(offset)
     if unit not in _ENERGY_UNITS:
         raise table.error(offset, 1, f"{unit} is not an energy register unit")

@@ -1,10 +1,21 @@
 """How the register tables are laid out: BT20, BT21, BT22 and BT27."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .fields import TableData
 
 DIMENSIONS_LENGTH = 10
+MAXIMUM_TIERS_OFFSET = 7
+
+_LARGEST_SELF_READS = 253
+_LARGEST_SUMMATIONS = 19
+_LARGEST_DEMANDS = 8
+_LARGEST_COINCIDENTS = 16
+_LARGEST_OCCURRENCES = 1
+_LARGEST_TIERS = 8
+_LARGEST_PRESENT_DEMANDS = 16
+"""Source ids of present demands: 88 to 95, and 96 to 103 for the previous ones."""
+_LARGEST_PRESENT_VALUES = 84
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +57,53 @@ class RegisterDimensions:
 
 
 def decode_register_dimensions(data: bytes) -> RegisterDimensions:
-    """Decode BT21, 10 bytes."""
-    table = TableData("BT21", data)
+    """Decode BT21, 10 bytes.
+
+    Raises DecodeError, also for more registers than the guide knows.
+    """
+    return _decode_dimensions(TableData("BT21", data))
+
+
+def decode_fixed_dimensions(data: bytes) -> RegisterDimensions:
+    """Decode BT20, 10 bytes, of firmware without BT21.
+
+    It has no demands, whatever BT20 says: its maxima hold for the rest. Raises
+    DecodeError.
+    """
+    return replace(
+        _decode_dimensions(TableData("BT20", data)),
+        demand_reset_counter=False,
+        cumulative_demand=False,
+        continuous_cumulative_demand=False,
+        time_remaining=False,
+        demands=0,
+        coincidents=0,
+        occurrences=0,
+        present_demands=0,
+    )
+
+
+def decode_maximum_tiers(data: bytes) -> int:
+    """Decode how many tiers the meter can have: one byte of BT20, at 7."""
+    table = TableData("BT20", data, MAXIMUM_TIERS_OFFSET)
+    return table.limited(MAXIMUM_TIERS_OFFSET, _LARGEST_TIERS)
+
+
+def _decode_dimensions(table: TableData) -> RegisterDimensions:
     return RegisterDimensions(
         event_times=table.bit(0, 1),
         demand_reset_counter=table.bit(0, 2),
         cumulative_demand=table.bit(0, 4),
         continuous_cumulative_demand=table.bit(0, 5),
         time_remaining=table.bit(0, 6),
-        self_reads=table.uint(2),
-        summations=table.uint(3),
-        demands=table.uint(4),
-        coincidents=table.uint(5),
-        occurrences=table.uint(6),
-        tiers=table.uint(7),
-        present_demands=table.uint(8),
-        present_values=table.uint(9),
+        self_reads=table.limited(2, _LARGEST_SELF_READS),
+        summations=table.limited(3, _LARGEST_SUMMATIONS),
+        demands=table.limited(4, _LARGEST_DEMANDS),
+        coincidents=table.limited(5, _LARGEST_COINCIDENTS),
+        occurrences=table.limited(6, _LARGEST_OCCURRENCES),
+        tiers=table.limited(MAXIMUM_TIERS_OFFSET, _LARGEST_TIERS),
+        present_demands=table.limited(8, _LARGEST_PRESENT_DEMANDS),
+        present_values=table.limited(9, _LARGEST_PRESENT_VALUES),
     )
 
 
@@ -83,11 +125,17 @@ class RegisterSelection:
 def decode_register_selection(
     data: bytes, dimensions: RegisterDimensions
 ) -> RegisterSelection:
-    """Decode BT22, whose length is dimensions.selection_length."""
+    """Decode BT22, whose length is dimensions.selection_length.
+
+    Raises DecodeError, also where it refers to a demand that there is not.
+    """
     table = TableData("BT22", data)
     summations, demands = dimensions.summations, dimensions.demands
     flags = summations + demands
     coincidents = flags + (demands + 7) // 8
+    _require_sources(table, 0, summations)
+    for index in range(dimensions.coincidents):
+        table.limited(coincidents + dimensions.coincidents + index, demands - 1)
     return RegisterSelection(
         summations=tuple(table.raw(0, summations)),
         demands=tuple(table.raw(summations, demands)),
@@ -112,12 +160,22 @@ class PresentSelection:
 def decode_present_selection(
     data: bytes, dimensions: RegisterDimensions
 ) -> PresentSelection:
-    """Decode BT27, whose length is dimensions.present_selection_length."""
+    """Decode BT27, whose length is dimensions.present_selection_length.
+
+    Raises DecodeError.
+    """
     table = TableData("BT27", data)
+    _require_sources(table, dimensions.present_demands, dimensions.present_values)
     return PresentSelection(
         demands=tuple(table.raw(0, dimensions.present_demands)),
         values=tuple(table.raw(dimensions.present_demands, dimensions.present_values)),
     )
+
+
+def _require_sources(table: TableData, offset: int, count: int) -> None:
+    """Raise DecodeError if none of the registers of a selection has a source."""
+    if count and set(table.raw(offset, count)) == {_NO_SOURCE}:
+        raise table.error(offset, count, "no register has a source")
 
 
 _NO_SOURCE = 255
@@ -131,7 +189,7 @@ _PRESENT_VALUE_COUNTS = frozenset({22, 26, 41, 55, 72, 75, 84})
 
 
 def default_register_selection(dimensions: RegisterDimensions) -> RegisterSelection:
-    """Return the order of BT23 that the guide prints, for meters that refuse BT22.
+    """Return the order of BT23 that the guide prints, for meters without BT22.
 
     Summations beyond the listed ones have no source id; they and the demands get
     the id 255, "not in use".
@@ -146,7 +204,7 @@ def default_register_selection(dimensions: RegisterDimensions) -> RegisterSelect
 
 
 def default_present_selection(dimensions: RegisterDimensions) -> PresentSelection:
-    """Return the order of BT28 that the guide prints, for meters that refuse BT27.
+    """Return the order of BT28 that the guide prints, for meters without BT27.
 
     3.x meters without demand may lack the quadrants, and then all later values move up;
     if the number of values does not show that, only those before are known.

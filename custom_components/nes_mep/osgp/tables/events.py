@@ -8,10 +8,14 @@ from .fields import TableData, optional_date_time
 from .logs import LogHeader
 
 EVENT_LOG_DIMENSIONS_LENGTH = 7
+ALTERNATE_ENTRIES_OFFSET = 80
 PRIMARY_EVENT_LOG = "BT74"
 ALTERNATE_EVENT_LOG = "ET79"
 
 _FIXED_ENTRY_LENGTH = 12
+_LONGEST_ARGUMENT = 16
+_MOST_ENTRIES = 1000
+"""More than the guide's meters have: arguments of 2 bytes, and 200 entries."""
 _LOW_NUMBER = 0xFFFF
 _USERS = {0xFFFF: "none", 0xFFFE: "power_line", 0xFFFD: "mep"}
 
@@ -32,10 +36,19 @@ class EventLogDimensions:
         return _FIXED_ENTRY_LENGTH + self.argument_length
 
 
-def decode_event_log_dimensions(data: bytes) -> EventLogDimensions:
-    """Decode BT71, 7 bytes."""
-    table = TableData("BT71", data)
-    return EventLogDimensions(argument_length=table.uint(3), entries=table.uint(5, 2))
+def decode_event_log_dimensions(data: bytes, name: str = "BT71") -> EventLogDimensions:
+    """Decode BT71, 7 bytes, or BT70 of firmware without it. Raises DecodeError."""
+    table = TableData(name, data)
+    return EventLogDimensions(
+        argument_length=table.limited(3, _LONGEST_ARGUMENT),
+        entries=table.limited(5, _MOST_ENTRIES, 2),
+    )
+
+
+def decode_alternate_entries(data: bytes) -> int:
+    """Decode how many entries ET79 can hold: two bytes of ET54, at 80."""
+    offset = ALTERNATE_ENTRIES_OFFSET
+    return TableData("ET54", data, offset).limited(offset, _MOST_ENTRIES, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,13 +26,17 @@ class TableData:
     def raw(self, offset: int, length: int) -> bytes:
         """Return length bytes."""
         begin = offset - self.start
-        if begin < 0 or begin + length > len(self.data):
+        if not self.has(offset, length):
             raise self.error(
                 offset,
                 length,
                 f"only {len(self.data)} bytes from {self.start} on are there",
             )
         return self.data[begin : begin + length]
+
+    def has(self, offset: int, length: int) -> bool:
+        """Return whether the bytes of a field are there."""
+        return self.start <= offset and offset + length <= self.start + len(self.data)
 
     def uint(self, offset: int, length: int = 1) -> int:
         """Return an unsigned number."""
@@ -69,15 +73,24 @@ class TableData:
     def event_time(self, offset: int) -> datetime | None:
         """Return a STIME_DATE: year - 2000, month, day, hour, minute, as it is.
 
-        Return None if all is zero: what it is the time of has not happened yet.
+        Return None if it is no date and time, as where all is zero: what it is the time
+        of has not happened yet.
         """
         year, month, day, hour, minute = self.raw(offset, 5)
-        if not (month or day):
-            return None
         try:
             return datetime(_CENTURY + year, month, day, hour, minute)  # noqa: DTZ001
-        except ValueError as err:
-            raise self.error(offset, 5, f"no date and time: {err}") from err
+        except ValueError:
+            return None
+
+    def limited(self, offset: int, maximum: int, length: int = 1) -> int:
+        """Return an unsigned number that the guide limits.
+
+        Raises DecodeError for a greater one: what it is the size of cannot be so large.
+        """
+        number = self.uint(offset, length)
+        if number > maximum:
+            raise self.error(offset, length, f"{number} is more than {maximum}")
+        return number
 
     def error(self, offset: int, length: int, problem: str) -> DecodeError:
         """Return the error for a place in this table."""

@@ -1,14 +1,24 @@
 """Who the meter is: BT01, ET03 and ET04."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from ..errors import DecodeError
 from .fields import TableData
 
 GENERAL_LENGTH = 16
 SERIAL_NUMBER_LENGTH = 30
-SYSTEM_LENGTH = 117
-"""Bytes of ET04 that are used, up to the interface version (offset 116)."""
+INTERFACE_VERSION_OFFSET = 116
+SYSTEM_LENGTH = INTERFACE_VERSION_OFFSET + 1
+"""Bytes of ET04 that are used, up to the interface version."""
+TRANSCEIVER_ID_OFFSET = 4
+TRANSCEIVER_ID_LENGTH = 6
+OUTAGE_RECORDS_COUNT_OFFSET = 53
+PHASES_OFFSET = 62
+
+_PHASES = (1, 2, 3)
+_SEPARATE_CURRENT_BIT = 3
+_CURRENT_BITS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +84,53 @@ def decode_system_information(data: bytes) -> SystemInformation:
         starting_current=table.uint(56, 2),
         maximum_current=table.uint(58, 2),
         rated_voltage=table.uint(60, 2),
-        phases=tuple(phase for phase in (1, 2, 3) if not table.bit(62, phase - 1)),
-        interface_version=table.uint(116),
+        phases=_present(table.uint(PHASES_OFFSET)),
+        interface_version=table.uint(INTERFACE_VERSION_OFFSET),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """ET04.62: the numbers, 1 to 3, of the phases whose voltage and current there is."""
+
+    voltage: tuple[int, ...] = _PHASES
+    current: tuple[int, ...] = _PHASES
+
+
+ALL_PHASES: Final = Phases()
+
+
+def decode_phases(data: bytes) -> Phases:
+    """Decode the phases of the meter: one byte of ET04, at 62.
+
+    A meter that is said to have none has all, for it does measure something.
+    """
+    flags = TableData("ET04", data, PHASES_OFFSET).uint(PHASES_OFFSET)
+    voltage = _present(flags)
+    current = (
+        _present(flags >> _CURRENT_BITS)
+        if flags >> _SEPARATE_CURRENT_BIT & 1
+        else voltage
+    )
+    return Phases(voltage or _PHASES, current or _PHASES)
+
+
+def _present(missing: int) -> tuple[int, ...]:
+    """Return the phases whose bits are not set; L1 has the lowest."""
+    return tuple(phase for phase in _PHASES if not missing >> phase - 1 & 1)
+
+
+def decode_interface_version(data: bytes) -> int:
+    """Decode the version of the meter's dimensions: one byte of ET04, at 116."""
+    return TableData("ET04", data, INTERFACE_VERSION_OFFSET).uint(
+        INTERFACE_VERSION_OFFSET
+    )
+
+
+def decode_outage_records_count(data: bytes) -> int:
+    """Decode how many outage records ET09 has: one byte of ET04, at 53."""
+    return TableData("ET04", data, OUTAGE_RECORDS_COUNT_OFFSET).uint(
+        OUTAGE_RECORDS_COUNT_OFFSET
     )
 
 
@@ -84,7 +139,8 @@ def decode_transceiver_id(data: bytes) -> str:
 
     Raises DecodeError, also if it is not set.
     """
-    identifier = TableData("ET04", data, start=4).raw(4, 6)
+    place = (TRANSCEIVER_ID_OFFSET, TRANSCEIVER_ID_LENGTH)
+    identifier = TableData("ET04", data, TRANSCEIVER_ID_OFFSET).raw(*place)
     if not any(identifier):
-        raise DecodeError("ET04", 4, 6, "the meter has no transceiver id")
+        raise DecodeError("ET04", *place, "the meter has no transceiver id")
     return identifier.hex()

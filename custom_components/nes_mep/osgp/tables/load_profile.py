@@ -19,6 +19,12 @@ DATA_SET_STATUS_LENGTH = 13
 CONFIGURATION_LENGTH = 30
 """How much of the part of ET21 that belongs to one data set is decoded."""
 
+_MOST_CHANNELS = 16
+_MOST_INTERVALS = 1440
+"""Of a block: a day of minutes."""
+_LARGEST_MEMORY = 1 << 20
+"""Bytes, more than the guide's meters have for all data sets: 256 kB."""
+
 _DATA_SETS_OFFSET = 7
 _DATA_SET_LENGTH = 6
 _CONFIGURATION_SPACINGS = (((3, 60), 131), ((3, 50), 111), ((0, 0), 107))
@@ -26,6 +32,7 @@ _CONFIGURATION_SPACINGS = (((3, 60), 131), ((3, 50), 111), ((0, 0), 107))
 _MODULE_SPACING = 131
 _FIRST_METER_MAJOR = 2
 
+_VALUE_LENGTH = 4
 _MINUTES = range(1, 61)
 _HOURS = range(61, 85)
 _INT32 = 32
@@ -72,22 +79,34 @@ def interval_length(code: int) -> timedelta | None:
 
 
 def decode_load_profile_dimensions(data: bytes) -> tuple[DataSetDimensions, ...]:
-    """Decode BT61: 31 bytes with four data sets, 13 with one."""
+    """Decode BT61: 31 bytes with four data sets, 13 with one.
+
+    Raises DecodeError, also for a data set that no meter has the memory for.
+    """
     table = TableData("BT61", data)
     flags = table.uint(4, 2)
     sets = max(1, (len(data) - _DATA_SETS_OFFSET) // _DATA_SET_LENGTH)
     offsets = (_DATA_SETS_OFFSET + _DATA_SET_LENGTH * index for index in range(sets))
     return tuple(
         DataSetDimensions(
-            blocks=table.uint(offset, 2),
-            intervals=table.uint(offset + 2, 2),
-            channels=table.uint(offset + 4),
+            blocks=_blocks(table, offset),
+            intervals=table.limited(offset + 2, _MOST_INTERVALS, 2),
+            channels=table.limited(offset + 4, _MOST_CHANNELS),
             interval=interval_length(table.uint(offset + 5)),
             end_readings=bool(flags >> 4 & 1),
             scaled=bool(flags >> 6 + index & 1),
         )
         for index, offset in enumerate(offsets)
     )
+
+
+def _blocks(table: TableData, offset: int) -> int:
+    """Return how many blocks a data set has, whose values fit the meter's memory."""
+    blocks = table.uint(offset, 2)
+    values = blocks * table.uint(offset + 2, 2) * table.uint(offset + 4)
+    if _VALUE_LENGTH * values > _LARGEST_MEMORY:
+        raise table.error(offset, _DATA_SET_LENGTH, f"{values} values are too many")
+    return blocks
 
 
 def decode_load_profile_sources(
@@ -182,14 +201,17 @@ def configuration_offset(data_set: int, firmware: tuple[int, int, int]) -> int:
 
 
 def decode_data_set_configuration(data: bytes, offset: int) -> DataSetConfiguration:
-    """Decode the part of ET21 of a data set, which begins at offset: 30 bytes."""
+    """Decode the part of ET21 of a data set, which begins at offset: 30 bytes.
+
+    Raises DecodeError, also for blocks that no meter has the memory for.
+    """
     table = TableData("ET21", data, offset)
     return DataSetConfiguration(
-        block_size=table.uint(offset + 8, 4),
+        block_size=table.limited(offset + 8, _LARGEST_MEMORY, 4),
         status_offset=table.uint(offset + 22),
         intervals_offset=table.uint(offset + 24),
         interval_size=table.uint(offset + 25),
         channels_offset=table.uint(offset + 26),
-        channels=table.uint(offset + 28),
+        channels=table.limited(offset + 28, _MOST_CHANNELS),
         interval=interval_length(table.uint(offset + 29)),
     )

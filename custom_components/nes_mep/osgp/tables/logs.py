@@ -8,6 +8,11 @@ from .fields import TableData
 from .layout import Span
 
 _DIMENSION_RECORD = 17
+_MOST_LOGS = 16
+"""The guide lists seven logs."""
+_MOST_ENTRIES = 255
+_LONGEST_ENTRY = 4096
+"""Bytes; an entry that holds all registers a meter can have takes about 2500."""
 
 
 class LogKind(Enum):
@@ -119,20 +124,25 @@ def log_dimensions_length(count: int) -> int:
     return 1 + _DIMENSION_RECORD * count
 
 
+def decode_log_count(data: bytes) -> int:
+    """Decode how many logs ET36 describes, from its first byte. Raises DecodeError."""
+    return TableData("ET36", data).limited(0, _MOST_LOGS)
+
+
 def decode_log_dimensions(data: bytes) -> dict[str, LogDimensions]:
     """Decode ET36, log_dimensions_length() bytes, into its logs by table name.
 
-    The names are like "ET81".
+    The names are like "ET81". Raises DecodeError.
     """
     table = TableData("ET36", data)
     logs: dict[str, LogDimensions] = {}
-    for record in range(table.uint(0)):
+    for record in range(decode_log_count(data)):
         offset = log_dimensions_length(record)
         identifier = table.uint(offset, 2)
         kind = "ET" if identifier >> 11 & 1 else "BT"
         logs[f"{kind}{identifier & 0x7FF:02d}"] = LogDimensions(
-            entry_length=table.uint(offset + 2, 2),
-            maximum_entries=table.uint(offset + 4, 2),
-            entries=table.uint(offset + 6, 2),
+            entry_length=table.limited(offset + 2, _LONGEST_ENTRY, 2),
+            maximum_entries=table.limited(offset + 4, _MOST_ENTRIES, 2),
+            entries=table.limited(offset + 6, _MOST_ENTRIES, 2),
         )
     return logs

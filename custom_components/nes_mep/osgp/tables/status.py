@@ -7,6 +7,7 @@ from .fields import TableData
 
 MODE_STATUS_FIXED_LENGTH = 4
 """Length of BT03 without its manufacturer status, whose length is BT00.17."""
+MANUFACTURER_STATUS_LENGTH_OFFSET = 17
 
 DISCONNECT_OFFSET = 94
 """Where ET23 has the state of the load disconnect, one byte."""
@@ -31,6 +32,12 @@ _ALARM_BITS: Mapping[str, tuple[tuple[int, int], ...]] = {
 """Byte and bit of the alarms that concern an owner; any of several raises one."""
 
 _DISCONNECT_STATES = ("closed", "closing", "open", "opening")
+
+
+def decode_mode_status_length(data: bytes) -> int:
+    """Decode the length of BT03: one byte of BT00, at 17, is that of its second part."""
+    offset = MANUFACTURER_STATUS_LENGTH_OFFSET
+    return MODE_STATUS_FIXED_LENGTH + TableData("BT00", data, offset).uint(offset)
 
 
 def decode_alarms(data: bytes) -> dict[str, bool]:
@@ -58,14 +65,23 @@ def decode_disconnect_state(data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """The options of ET29 that matter to a reader."""
+    """The options of ET29 that matter to a reader.
+
+    has_transformers says whether currents or voltages are measured through external
+    transformers.
+    """
 
     has_disconnect: bool
     has_mbus: bool
+    has_transformers: bool
 
 
 def decode_hardware(data: bytes) -> Hardware:
     """Decode the first three bytes of ET29."""
     table = TableData("ET29", data)
     table.raw(0, HARDWARE_LENGTH)
-    return Hardware(has_disconnect=table.bit(0, 5), has_mbus=table.bit(1, 0))
+    return Hardware(
+        has_disconnect=table.bit(0, 5),
+        has_mbus=table.bit(1, 0),
+        has_transformers=table.bit(2, 1) or table.bit(2, 4),
+    )
