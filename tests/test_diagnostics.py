@@ -153,19 +153,20 @@ async def test_exchanges(
 ) -> None:
     """The last exchanges are those from before, not what the download itself asks."""
     entry = await set_up(hass, make_entry(meter, url))
-    meter.add_fault(Fault(kind="refuse", table="BT28", code=0x04, times=1))
+    meter.add_fault(Fault(kind="refuse", table="BT28", code=0x04, times=2))
     meter.add_fault(Fault(kind="silence", table="BT23", times=1))
     await poll(hass)
     found = (await download(hass, hass_client, entry))["data"]["exchanges"]
 
     assert 10 < len(found) <= 50
-    energy, power = found[-2:]
+    energy, power, half = found[-3:]
     assert energy["request"] == "3f00170000000008"
     assert energy["reply"][:6] == "000008"
     assert energy["sent"] == 2
     assert 0 < energy["seconds"] < 5
     assert power["request"].startswith("3f001c")
     assert (power["reply"], power["meaning"]) == ("04", "not_possible")
+    assert (half["request"][:12], half["reply"]) == (power["request"][:12], "04")
     assert any(each.get("meaning") == "invalid_sequence" for each in found)
 
 

@@ -14,12 +14,11 @@ from homeassistant.helpers.typing import ConfigType
 
 from .const import CONF_IMPORT_HISTORY, DEFAULT_IMPORT_HISTORY, DOMAIN
 from .coordinator import MeterCoordinator, NesMepConfigEntry, NesMepData
-from .descriptions import describe_register
 from .history import History, HistoryImporter, history_store
 from .issues import async_clear_issues
 from .mbus import device_identifier
 from .monitor import async_remove_monitor
-from .registry import async_remove_entities, enabled_entities, registered_entities
+from .registry import enabled_entities
 from .services import async_setup_services
 
 PLATFORMS: list[Platform] = [
@@ -65,16 +64,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> bo
         clock,
     )
     entry.runtime_data = NesMepData(coordinator, history)
-    # The meter may have been reconfigured while the entry was not loaded.
-    async_remove_entities(
-        hass,
-        entry,
-        {
-            key
-            for key in registered_entities(hass, entry)
-            if describe_register(key) and key not in coordinator.data.reported
-        },
-    )
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     if entry.options.get(CONF_IMPORT_HISTORY, DEFAULT_IMPORT_HISTORY):
         history.async_start(

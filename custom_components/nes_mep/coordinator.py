@@ -1,7 +1,7 @@
 """The coordinator of a meter: opens it, polls it, and hands on what was read."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -14,7 +14,7 @@ from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .const import CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
-from .descriptions import DEFAULT_REGISTERS
+from .descriptions import DEFAULT_REGISTERS, describe_register
 from .history import History
 from .issues.security import TlsProbe
 from .link.find_meter import LinkSecurity
@@ -87,10 +87,12 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         self.monitor = async_get_monitor(hass, entry)
         self._clock = self.monitor.clock
         self._sessions = 0
+        self._layouts = 0
         self._registers: Mapping[str, Register] = {}
         self._readings = Readings({})
         self._slow_task: asyncio.Task[None] | None = None
         self._is_closing = False
+        self._has_cleaned = False
         self._recovery = AutomaticRecovery(
             hass, entry, self._clock, self._async_start_session
         )
@@ -110,6 +112,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
                 parse_key(entry.data[CONF_KEY]),
                 security=security.mode,
                 key_kind=security.key_kind,
+                known_as=self.monitor.known_as,
                 trace=self.monitor.trace,
                 clock=self._clock,
             )
@@ -129,6 +132,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         entry.async_on_unload(self._async_stop_background)
         self._require_own_meter(self.meter.identity.serial_number)
         self._sessions = self.meter.sessions
+        self._layouts = self.meter.layouts
         self.slow = SlowReadings(self.meter, self.name)
 
     @override
@@ -137,9 +141,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         readings = await self._async_read_registers()
         if self._registers and self._registers is not self.meter.registers:
             _LOGGER.debug("%s has other registers than before", self.name)
-            self.slow.learn_again()
+            self.slow.learn_again(layout_changed=self.meter.layouts != self._layouts)
             # Those that are new get their entities together with their first values.
             readings = await self._async_read_registers()
+        self._layouts = self.meter.layouts
         self._registers = self.meter.registers
         self._log_failed_tables(readings.errors)
         self._async_report(readings.errors)
@@ -251,8 +256,13 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
     @callback
     def _async_collect(self) -> MeterData:
-        """Return what is known now, and remove entities that are no longer reported."""
+        """Return what is known now, and remove entities that are no longer reported.
+
+        What the meter reported stays so until it has told of all its registers.
+        """
         reported = self.slow.keys | self._registers.keys()
+        if self.meter.unknown and self.data:
+            reported |= self.data.reported
         if self.data and reported == self.data.reported:
             reported = self.data.reported  # so that nobody needs to compare them again
         data = MeterData(
@@ -266,7 +276,24 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         )
         if self.data and (gone := self.data.reported - data.reported):
             async_remove_entities(self.hass, self.config_entry, gone)
+        if not (self.meter.unknown or self._has_cleaned):
+            self._has_cleaned = True
+            # The meter may have been reconfigured while the entry was not loaded.
+            self._async_remove_former_registers(data.reported)
         return data
+
+    @callback
+    def _async_remove_former_registers(self, reported: AbstractSet[str]) -> None:
+        """Remove the entities of registers that the meter does not have any more."""
+        async_remove_entities(
+            self.hass,
+            self.config_entry,
+            {
+                key
+                for key in registered_entities(self.hass, self.config_entry)
+                if describe_register(key) and key not in reported
+            },
+        )
 
     @property
     def is_read_whole(self) -> bool:

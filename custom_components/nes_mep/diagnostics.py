@@ -111,6 +111,7 @@ def _meter_facts(coordinator: MeterCoordinator) -> dict[str, Any]:
     return {
         "identity": asdict(meter.identity),
         "register_map": asdict(meter.register_map),
+        "unknown": {name: str(err) for name, err in meter.unknown.items()},
         "registers": {
             key: {"table": register.table, "offset": register.offset}
             for key, register in meter.registers.items()

@@ -86,15 +86,24 @@ class MeterMonitor:
         if slow.is_clock(reading) and isinstance(drift, float):
             self.clock_issue.async_read(drift)
         system = slow.system.information
-        if reading is slow.system and system is not None:
+        # A meter that did not tell all of its registers has not lost the others.
+        if reading is slow.system and system is not None and not meter.unknown:
             await self.layout_issue.async_read(
                 {
                     "firmware": meter.identity.firmware,
                     "program": system.program_id,
                     "version": system.interface_version,
                     "registers": list(meter.registers),
+                    "transceiver": system.transceiver_id,
                 }
             )
+
+    @property
+    def known_as(self) -> tuple[str, ...]:
+        """The numbers by which the meter is known: that of its entry, and others."""
+        layout = self.storage.facts.get("layout")
+        transceiver = layout.get("transceiver") if layout else None
+        return (str(self._entry.unique_id), *([transceiver] if transceiver else []))
 
     def error_text(self, err: MeterError) -> ErrorText:
         """Return the translated text for an error of the meter client."""

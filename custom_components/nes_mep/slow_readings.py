@@ -14,11 +14,11 @@ from .osgp import (
     MeterEvent,
     NoReplyError,
     PortError,
-    RefusalError,
     SlowTable,
     SystemInformation,
     TlsError,
     Value,
+    is_out_of_reach,
 )
 
 _LOGGER = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class SlowReading(ABC):
         try:
             has_any = await self._read(meter, anew=not was_known)
         except MeterError as err:
-            is_absent = isinstance(err, RefusalError) and not was_known
+            is_absent = is_out_of_reach(err) and not was_known
             self._forget(for_good=is_absent)
             if not is_absent:
                 raise
@@ -301,9 +301,12 @@ class SlowReadings:
         """The names of what could not be read when it was due."""
         return frozenset(reading.name for reading in self._all if reading.has_failed)
 
-    def learn_again(self) -> None:
-        """Learn again, with the next read, what the meter has."""
-        for reading in self._all:
+    def learn_again(self, *, layout_changed: bool) -> None:
+        """Learn again, with the next read, what the meter has.
+
+        Where only more is known of the same layout, that does not concern the readings.
+        """
+        for reading in self._all if layout_changed else (self.system,):
             reading.learn_again()
 
     def due(self, now: float, contexts: AbstractSet[str]) -> list[SlowReading]:

@@ -142,8 +142,12 @@ async def test_identity(meter: Meter, simulated: SimulatedMeter) -> None:
 async def test_opening_is_short_and_silent(
     meter: Meter, simulated: SimulatedMeter, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The refused first number costs one exchange and no word in the log."""
-    assert len(simulated.requests) <= 7
+    """The refused first number costs one exchange and no word in the log.
+
+    The rest are the number of the meter, its firmware, dimensions, selections, ratios,
+    phases and, in two tables that must agree, the unit of energies.
+    """
+    assert len(simulated.requests) <= 12
     assert meter.statistics.sequence_resyncs == 1
     assert meter.statistics.last_error is None
     assert not [record for record in caplog.records if record.levelno > logging.DEBUG]
@@ -201,22 +205,6 @@ async def test_hidden_selection(
     assert [
         record.levelname for record in caplog.records if table in record.message
     ] == ["WARNING"]
-
-
-@pytest.mark.parametrize("profile", ["ct"])
-@pytest.mark.parametrize("table", ["BT20", "ET55"])
-async def test_hidden_energy_unit(
-    simulated: SimulatedMeter,
-    url: str,
-    caplog: pytest.LogCaptureFixture,
-    table: str,
-) -> None:
-    """Where the energy unit cannot be had, 1 Wh is taken, and the log says so."""
-    simulated.add_fault(Fault(kind="refuse", table=table, code=0x05))
-    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
-    assert meter.register_map.energy_unit == 1
-    await meter.close()
-    assert "taken as counts of 1 Wh" in caplog.text
 
 
 async def test_partial_reads_refused(simulated: SimulatedMeter, url: str) -> None:

@@ -134,13 +134,28 @@ def test_order_is_the_meters_own() -> None:
     assert registers["power_export"].source == 9
 
 
-def test_values_after_transformers_are_preferred() -> None:
-    """A meter that lists a value twice is read where the ratios are in."""
+@pytest.mark.parametrize(
+    ("constants", "values", "sources"),
+    [
+        (Constants(applied=True, current_ratio=40, voltage_ratio=1), 4, (81, 197)),
+        (Constants(applied=False, current_ratio=40, voltage_ratio=1), 4, (8, 12)),
+        (NO_TRANSFORMERS, 4, (8, 12)),
+        (NO_TRANSFORMERS, 2, (81, 197)),
+    ],
+)
+def test_values_listed_twice(
+    constants: Constants, values: int, sources: tuple[int, int]
+) -> None:
+    """They are read where the ratios are in, and the plain ones if there are none."""
     registers = _registers(
-        "030e0c00000000000004", summations=(), values=(8, 81, 12, 197)
+        f"030e0c000000000000{values:02x}",
+        summations=(),
+        values=(197, 81, 12, 8)[:values],
+        constants=constants,
     )
-    assert registers["power_import"].source == 81
-    assert registers["current_l1"].source == 197
+    assert registers["power_import"].source == sources[0]
+    assert registers["current_l1"].source == sources[1]
+    assert registers["power_import"].multiplier == 1
 
 
 def test_net_power_needs_both_directions() -> None:

@@ -12,7 +12,7 @@ from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 
 from ..const import DOMAIN
-from ..osgp import HostClock, MeterError, RefusalError
+from ..osgp import HostClock, MeterError, is_out_of_reach
 from .gaps import hour_of
 from .importer import (
     HistoryImport,
@@ -141,13 +141,14 @@ class History:
         try:
             async with self._turn:
                 is_done = await self._async_look_through()
-        except RefusalError as err:
-            _LOGGER.warning("%s: the history cannot be imported: %s", self._title, err)
-            is_done = True
         except MeterError as err:
-            # The import is tried again after the next statistics, if the meter answers.
-            _LOGGER.info("%s: the history was not imported: %s", self._title, err)
-            is_done = False
+            if is_done := is_out_of_reach(err):
+                _LOGGER.warning(
+                    "%s: the history cannot be imported: %s", self._title, err
+                )
+            else:
+                # It is tried again after the next statistics, if the meter answers.
+                _LOGGER.info("%s: the history was not imported: %s", self._title, err)
         if self._interrupted_at == since and (
             is_done or since is None or self._clock.now() - since > _LOOK_FOR
         ):

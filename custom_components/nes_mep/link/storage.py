@@ -1,6 +1,6 @@
 """What is stored about a meter over restarts."""
 
-from typing import Final, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
@@ -11,12 +11,16 @@ _SAVE_DELAY: Final = 1.0
 
 
 class StoredLayout(TypedDict):
-    """The registers of a meter, and the versions that change along with them."""
+    """The registers of a meter, and the versions that change along with them.
+
+    By its transceiver id, a meter is known that stops showing its serial number.
+    """
 
     firmware: str
     program: str
     version: int
     registers: list[str]
+    transceiver: NotRequired[str]
 
 
 class StoredFacts(TypedDict, total=False):

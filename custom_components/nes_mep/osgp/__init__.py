@@ -37,6 +37,7 @@ from .mep.tls_probe import probe_tls
 from .meter import Meter, Readings, ResyncResult
 from .negotiation import OpenedMeter, negotiate
 from .pasting import pasted_text
+from .refusals import is_out_of_reach
 from .registers import Register, Value
 from .requests import ResponseCode
 from .slow_tables import SlowTable
@@ -92,6 +93,7 @@ __all__ = [
     "UtcClock",
     "Value",
     "best_data_set",
+    "is_out_of_reach",
     "negotiate",
     "parse_key",
     "parse_table",

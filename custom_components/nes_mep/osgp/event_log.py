@@ -3,12 +3,15 @@
 from .discovery import MeterIdentity
 from .errors import RefusalError, UnverifiedReplyError
 from .link import Link
+from .refusals import is_absent, is_out_of_reach
 from .tables.events import (
+    ALTERNATE_ENTRIES_OFFSET,
     ALTERNATE_EVENT_LOG,
     EVENT_LOG_DIMENSIONS_LENGTH,
     PRIMARY_EVENT_LOG,
     EventLogDimensions,
     MeterEvent,
+    decode_alternate_entries,
     decode_event_log_dimensions,
     decode_events,
     entries_after,
@@ -17,10 +20,11 @@ from .tables.events import (
 from .tables.logs import LogHeader, LogKind, decode_log_header, entry_spans
 from .tables.names import parse_table
 
-_BT71 = parse_table("BT71")
 _ET54 = parse_table("ET54")
 
-_ALTERNATE_ENTRIES_OFFSET = 80
+_DIMENSIONS = "BT71"
+_OLD_DIMENSIONS = "BT70"
+"""Firmware without BT71 has the same two numbers in BT70."""
 _ALTERNATE_LOG_SINCE = (3, 70, 0)
 _ATTEMPTS = 3
 """The meter may write to a log while it is read; then it is read again."""
@@ -34,20 +38,31 @@ async def read_event_logs(link: Link, identity: MeterIdentity) -> EventLogs:
 
     Raises MeterError, and RefusalError where the meter has none.
     """
-    primary = decode_event_log_dimensions(
-        await link.read(_BT71, 0, EVENT_LOG_DIMENSIONS_LENGTH)
-    )
+    try:
+        primary = await _read_dimensions(link, _DIMENSIONS)
+    except RefusalError as err:
+        if not is_absent(err):
+            raise
+        primary = await _read_dimensions(link, _OLD_DIMENSIONS)
     logs = {PRIMARY_EVENT_LOG: primary}
     if identity.firmware_version >= _ALTERNATE_LOG_SINCE:
         try:
-            entries = await link.read(_ET54, _ALTERNATE_ENTRIES_OFFSET, 2)
-        except RefusalError:
+            entries = await link.read(_ET54, ALTERNATE_ENTRIES_OFFSET, 2)
+        except RefusalError as err:
+            if not is_out_of_reach(err):
+                raise
             return logs
-        if count := int.from_bytes(entries, "little"):
+        if count := decode_alternate_entries(entries):
             logs[ALTERNATE_EVENT_LOG] = EventLogDimensions(
                 argument_length=primary.argument_length, entries=count
             )
     return logs
+
+
+async def _read_dimensions(link: Link, name: str) -> EventLogDimensions:
+    """Read BT71 or BT70."""
+    data = await link.read(parse_table(name), 0, EVENT_LOG_DIMENSIONS_LENGTH)
+    return decode_event_log_dimensions(data, name)
 
 
 async def read_events(

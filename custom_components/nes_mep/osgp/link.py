@@ -2,12 +2,16 @@
 
 from abc import ABC, abstractmethod
 
-from .errors import RefusalError
+from .errors import DecodeError, RefusalError
 from .host_clock import HostClock
 from .key import KeyKind
 from .requests import FullRead, PartialRead, ReadRequest, ResponseCode
 from .statistics import LinkStatistics
+from .tables.names import table_name
 from .trace import Trace
+
+_TABLE_LIMIT = 1 << 24
+"""Where every table ends, since the offset in a request has three bytes."""
 
 _PARTIAL_READ_REFUSED = frozenset(
     {
@@ -67,8 +71,13 @@ class Link(ABC):
 
         What does not fit one reply is read in several. With table_length, the
         length of the whole table, a meter that refuses partial reads is asked for
-        the full table, if that fits a reply. Raises MeterError.
+        the full table, if that fits a reply. Raises MeterError, and DecodeError for a
+        place that no table has, as impossible dimensions may name it.
         """
+        if offset + count > _TABLE_LIMIT:
+            raise DecodeError(
+                table_name(table), offset, count, "no table is as long as that"
+            )
         capacity = self.reply_capacity
         parts: list[bytes] = []
         place, end = offset, offset + count

@@ -10,14 +10,14 @@ from .discovery import (
     MeterIdentity,
     read_identity,
     read_interface_version,
-    read_register_map,
     read_serial_number,
 )
-from .errors import MeterError, NoReplyError, PortError, RefusalError
+from .errors import DecodeError, MeterError, NoReplyError, PortError, RefusalError
 from .event_log import EventLogs, read_event_logs, read_events
 from .host_clock import HOST_CLOCK, HostClock
 from .interface_definition import read_energy_limit
 from .key import KeyKind
+from .learning import Learned, learn
 from .link import Link
 from .load_profile.data_sets import LoadProfileSet, read_load_profile_sets
 from .load_profile.download import REQUEST_PERIOD, LoadProfileDownload
@@ -27,6 +27,8 @@ from .mep.client import MepClient
 from .mep.message_port import MessagePort
 from .mep.security.modes import SecurityMode, make_security
 from .port import DEFAULT_BAUDRATE
+from .refusals import is_out_of_reach
+from .register_tables import RegisterTables
 from .registers import Register, RegisterMap, Value, locate_registers
 from .requests import ReadRequest
 from .slow_tables import SLOW_TABLES, Reader, SlowTable
@@ -34,9 +36,7 @@ from .statistics import LinkStatistics
 from .table_contents import Plain, table_contents
 from .tables.clock import UTC_CLOCK_LENGTH, UtcClock, decode_utc_clock
 from .tables.events import MeterEvent
-from .tables.fields import TableData
 from .tables.identity import SYSTEM_LENGTH, SystemInformation, decode_system_information
-from .tables.layout import Span, spans
 from .tables.names import parse_table, table_name
 from .trace import Trace
 
@@ -46,11 +46,10 @@ _BT52 = parse_table("BT52")
 _ET04 = parse_table("ET04")
 
 _UNREADABLE = -1
-"""Stands for the interface version of a meter from which it cannot be read."""
+"""Stands for the interface version of a meter that never tells it."""
 
-_PASSED_OVER = 100
-"""Unwanted bytes between two wanted registers that are read as well: a separate request
-for the second one would take longer."""
+_LONGEST_PAUSE = 900.0
+"""Seconds after which a meter is asked again, at the latest, what it did not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,9 @@ class Readings:
     """Values of registers by key, in shown units, and what could not be read.
 
     A register that was read and has no value, such as the time of a demand that has not
-    occurred, is None. errors has the error of each table, by its name, whose registers
-    are missing from values.
+    occurred, is None. One that the end of its table cuts off is missing. errors has the
+    error of each table, by its name, that costs values: the registers are in it, or it
+    decides what they mean.
     """
 
     values: Mapping[str, Value | None]
@@ -87,17 +87,23 @@ class Meter:
     """
 
     def __init__(
-        self, link: Link, identity: MeterIdentity, register_map: RegisterMap
+        self,
+        link: Link,
+        identity: MeterIdentity,
+        learned: Learned,
+        known_as: Collection[str],
     ) -> None:
         """Initialize with what Meter.open has read."""
         self.identity = identity
+        self.layouts = 0
         self._link = link
+        self._known_as = known_as
         self._has_read = False
         self._interface_version: int | None = None
         self._readers: dict[str, Reader | None] = {}
         self._event_logs: EventLogs | None = None
         self._device_dimensions: DeviceDimensions | None = None
-        self._locate(register_map)
+        self._locate(learned)
 
     @classmethod
     async def open(
@@ -108,15 +114,17 @@ class Meter:
         baudrate: int = DEFAULT_BAUDRATE,
         security: SecurityMode = SecurityMode.DIGEST,
         key_kind: KeyKind = KeyKind.BASIC,
+        known_as: Collection[str] = (),
         trace: Trace | None = None,
         clock: HostClock = HOST_CLOCK,
     ) -> Self:
         """Open a port and read what is needed to understand the meter behind it.
 
         url is a device path or a serialx URL, key the 16 bytes of the MEP key. security
-        is the one mode that will be used; TLS needs to know which key it is. trace is
-        where to record the traffic, by default a new Trace, and clock is used for all
-        waits. Raises PortError when the port does not open, NoReplyError when nothing
+        is the one mode that will be used; TLS needs to know which key it is. known_as
+        are the serial number by which the meter is known, first, and others that it
+        has: with any of these, it keeps the first. trace is where to record the
+        traffic, by default a new Trace, and clock is used for all waits. Raises PortError when the port does not open, NoReplyError when nothing
         answers, KeyRefusedError when the meter refuses the key, TlsUnsupportedError
         when it begins no TLS session, and every other child of MeterError.
         """
@@ -130,14 +138,14 @@ class Meter:
         )
         link.trace.forget_tables()
         try:
-            identity = await read_identity(link)
-            register_map = await read_register_map(link, identity)
+            identity = await read_identity(link, known_as)
+            learned = await learn(link, identity)
         except BaseException as err:
             if isinstance(err, MeterError):
                 err.had_session = statistics.tls_handshakes > 0
             await link.close()
             raise
-        return cls(link, identity, register_map)
+        return cls(link, identity, learned, known_as)
 
     async def close(self) -> None:
         """Close the port for good; never raises."""
@@ -164,11 +172,23 @@ class Meter:
     @property
     def register_map(self) -> RegisterMap:
         """The dimensions and selections of the register tables."""
-        return self._register_map
+        return self._learned.facts
+
+    @property
+    def unknown(self) -> Mapping[str, MeterError]:
+        """The tables that decide about registers and did not do so yet, and why.
+
+        While there are any, the meter may have registers that are not listed.
+        """
+        return self._learned.unknown
 
     @property
     def registers(self) -> Mapping[str, Register]:
-        """The registers that this meter reports, by key."""
+        """The registers that this meter reports, by key.
+
+        layouts rises when it has changed the layout of its tables. Then, and when it
+        tells what was unknown, this is another mapping.
+        """
         return self._registers
 
     async def read(self, keys: Collection[str] | None = None) -> Readings:
@@ -180,6 +200,7 @@ class Meter:
         """
         if self._should_check_layout:
             await self._check_layout()
+        await self._ask_again()
         # Where the number jumps meanwhile, registers may have been looked for in their
         # old places: whatever came of that, values or a refusal, does not count.
         try:
@@ -201,15 +222,21 @@ class Meter:
         errors: dict[str, MeterError] = {}
         for table in sorted({register.table for register in stored}):
             try:
-                values |= await self._read_registers(
-                    table, [register for register in stored if register.table == table]
+                reading = await self._tables.read(
+                    table,
+                    self.register_map.length(table),
+                    [register for register in stored if register.table == table],
                 )
+                values |= reading.values
+                if reading.error is not None:
+                    errors[table_name(table)] = reading.error
             except MeterError as err:
                 errors[table_name(table)] = err
                 if isinstance(err, PortError) or (
                     isinstance(err, NoReplyError) and not self._link.is_answering
                 ):
                     break
+        errors |= self.unknown
         if errors and not values:
             raise next(iter(errors.values()))
         self._has_read = True
@@ -260,14 +287,18 @@ class Meter:
 
         None where the meter does not say. Raises MeterError.
         """
-        return await read_energy_limit(self._link, self._register_map)
+        await self._ask_again(at_once=True)
+        if (unit := self.register_map.energy_unit) is None:
+            raise next(iter(self.unknown.values()))
+        return await read_energy_limit(self._link, unit)
 
     async def read_load_profile_sets(self) -> tuple[LoadProfileSet, ...]:
         """Return the data sets of the load profile that the meter uses.
 
         Raises MeterError, and RefusalError where the meter has no load profile.
         """
-        return await read_load_profile_sets(self._link, self._register_map)
+        await self._ask_again(at_once=True)
+        return await read_load_profile_sets(self._link, self.register_map)
 
     def load_profile(
         self,
@@ -290,7 +321,7 @@ class Meter:
         return LoadProfileDownload(
             self._link,
             self.identity,
-            self._register_map,
+            self.register_map,
             start=start,
             end=end,
             data_set=data_set,
@@ -299,7 +330,7 @@ class Meter:
 
     async def read_serial_number(self) -> str:
         """Read the serial number of the meter that answers now. Raises MeterError."""
-        return await read_serial_number(self._link)
+        return await read_serial_number(self._link, self._known_as)
 
     async def read_clock(self) -> UtcClock:
         """Read the meter's clock, BT52. Raises MeterError."""
@@ -322,7 +353,7 @@ class Meter:
 
     def table_contents(self, table: int, offset: int, data: bytes) -> Plain:
         """Return what bytes of a table mean as plain values, None if unknown."""
-        return table_contents(table, offset, data, self._register_map, self._registers)
+        return table_contents(table, offset, data, self.register_map, self._registers)
 
     async def request(self, request: ReadRequest) -> bytes:
         """Return the table data that answers any read request. Raises MeterError."""
@@ -350,14 +381,40 @@ class Meter:
         """
         return await self._link.probe_tls(key)
 
-    def _locate(self, register_map: RegisterMap) -> None:
-        """Use these dimensions and selections from now on."""
-        self._register_map = register_map
-        self._registers = locate_registers(register_map)
+    def _locate(self, learned: Learned) -> None:
+        """Use this new layout of the tables from now on."""
+        self.layouts += 1
+        self._unknown_since = self._link.clock.time()
+        self._use(learned)
+        self._tables = RegisterTables(self._link)
         self._readers.clear()
         self._event_logs = None
         self._device_dimensions = None
         self._restarts = self._link.restarts
+
+    def _use(self, learned: Learned) -> None:
+        """Use what is known of the present layout."""
+        self._learned = learned
+        self._registers = locate_registers(learned.facts)
+        now = self._link.clock.time()
+        # Soon at first, then ever more slowly.
+        pause = min((now - self._unknown_since) / 4, _LONGEST_PAUSE)
+        self._ask_again_at = now + pause
+
+    async def _ask_again(self, *, at_once: bool = False) -> None:
+        """Ask for what the meter did not tell so far, if that is due or wanted at once.
+
+        Raises MeterError if the link does not work.
+        """
+        before = self._learned
+        if not before.unknown:
+            return
+        if not at_once and self._link.clock.time() < self._ask_again_at:
+            return
+        learned = await learn(self._link, self.identity, before.facts)
+        # Meanwhile another layout may have been learned.
+        if self._learned is before:
+            self._use(learned)
 
     @property
     def _has_restarted(self) -> bool:
@@ -383,49 +440,37 @@ class Meter:
         MeterError.
         """
         restarts, known = self._link.restarts, self._interface_version
+        version: int | None = None
         try:
             version = await read_interface_version(self._link)
-        except (RefusalError, NoReplyError) as err:
+        except (RefusalError, NoReplyError, DecodeError) as err:
             _LOGGER.debug("The interface version cannot be read: %s", err)
-            version = _UNREADABLE
+            if is_out_of_reach(err):
+                version = _UNREADABLE
         # A jump that answers this very read counts; it is looked into once more later.
         jumped = self._has_restarted
-        changed = version != known and (known is not None or jumped)
-        if changed or (jumped and version == _UNREADABLE):
+        is_told = {None, _UNREADABLE}.isdisjoint((version, known))
+        changed = version != known if is_told else jumped
+        if changed:
             _LOGGER.debug("Learning the layout of the meter's tables again")
             self.trace.forget_tables()
-            self.identity = await read_identity(self._link)
-            self._locate(await read_register_map(self._link, self.identity))
-            changed = True
-        self._interface_version = version
+            self.identity = await read_identity(self._link, self._known_as)
+            self._locate(await learn(self._link, self.identity))
+        if version is not None:
+            self._interface_version = version
         self._restarts = restarts
         return changed
 
     def _stored(self, wanted: Iterable[Register]) -> list[Register]:
-        """Return the registers in tables that are needed for the wanted ones."""
+        """Return the registers in tables that are needed for the wanted ones.
+
+        Those whose multiplier is unknown are left out.
+        """
         keys = dict.fromkeys(
             key for register in wanted for key in register.operands or (register.key,)
         )
-        return [self._registers[key] for key in keys]
-
-    async def _read_registers(
-        self, table: int, registers: list[Register]
-    ) -> dict[str, Value | None]:
-        """Read registers of one table and return their values by key."""
-        wanted = [Span(register.offset, register.length) for register in registers]
-        values: dict[str, Value | None] = {}
-        for span in spans(wanted, self._link.reply_capacity, _PASSED_OVER):
-            data = await self._link.read(
-                table,
-                span.offset,
-                span.length,
-                table_length=self._register_map.length(table),
-            )
-            part = TableData(table_name(table), data, span.offset)
-            for register in registers:
-                if span.offset <= register.offset < span.end:
-                    values[register.key] = register.value(part)
-        return values
+        registers = (self._registers[key] for key in keys)
+        return [each for each in registers if each.multiplier is not None]
 
 
 def _with_differences(

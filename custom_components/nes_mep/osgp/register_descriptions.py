@@ -4,6 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 import itertools
+import re
+
+_PHASE = re.compile(r"_l([123])")
+
+OUTAGE_DURATION = 4
+"""Source id of the time without power."""
 
 
 class Ratio(Enum):
@@ -36,6 +42,16 @@ class RegisterDescription:
     ratio: Ratio = Ratio.NONE
     source_after_ratio: int | None = None
 
+    @property
+    def phases(self) -> frozenset[int]:
+        """The phases, 1 to 3, that it is of; none for a register of all."""
+        return frozenset(map(int, _PHASE.findall(self.key)))
+
+    @property
+    def is_voltage(self) -> bool:
+        """Whether it is measured where there is voltage, though there is no current."""
+        return "voltage" in self.key
+
 
 def _energy(key: str, source: int, unit: str) -> RegisterDescription:
     return RegisterDescription(
@@ -53,7 +69,7 @@ SUMMATIONS = (
     _energy("energy_export", 1, "kWh"),
     _energy("reactive_energy_import", 2, "kvarh"),
     _energy("reactive_energy_export", 3, "kvarh"),
-    RegisterDescription(key="power_outage_duration", source=4, unit="s"),
+    RegisterDescription(key="power_outage_duration", source=OUTAGE_DURATION, unit="s"),
     RegisterDescription(key="power_outages", source=5, unit=None),
     _energy("energy_combined", 6, "kWh"),
     _energy("energy_net", 7, "kWh"),

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from .register_descriptions import (
     APPARENT_ENERGIES,
+    OUTAGE_DURATION,
     PRESENT_VALUES,
     SUMMATIONS,
     Ratio,
@@ -16,6 +17,7 @@ from .register_descriptions import (
 from .tables.constants import Constants
 from .tables.dimensions import PresentSelection, RegisterDimensions, RegisterSelection
 from .tables.fields import TableData
+from .tables.identity import ALL_PHASES, Phases
 from .tables.layout import (
     CURRENT_REGISTERS,
     PRESENT_REGISTERS,
@@ -26,6 +28,8 @@ from .tables.layout import (
 _PRESENT_DEMANDS = range(88, 96)
 _PREVIOUS_DEMANDS = range(96, 104)
 """Source ids that stand for a demand of BT22, by its number."""
+
+_SECONDS_PER_MINUTE = 60
 
 type Value = float | int | str | bool | datetime
 """The value of a register; a naive datetime is the meter's local time."""
@@ -44,7 +48,8 @@ class Register:
     """A register that a meter reports, and where it is.
 
     A register with operands is in no table: it is the first of these registers
-    minus the second.
+    minus the second. multiplier is None while the meter has not told it; until then the
+    register has no value.
     """
 
     key: str
@@ -53,7 +58,7 @@ class Register:
     kind: RegisterKind = RegisterKind.NUMBER
     offset: int = 0
     source: int | None = None
-    multiplier: int = 1
+    multiplier: int | None = 1
     divisor: int = 1
     operands: tuple[str, str] | None = None
 
@@ -74,7 +79,12 @@ class Register:
         return self.shown(table.int32(self.offset))
 
     def shown(self, raw: int) -> float:
-        """Return a number of the table in the shown unit."""
+        """Return a number of the table in the shown unit.
+
+        Raises ValueError while the multiplier is unknown.
+        """
+        if self.multiplier is None:
+            raise ValueError(f"It is not known yet what a count of {self.key} is")
         value = raw * self.multiplier
         return value if self.divisor == 1 else value / self.divisor
 
@@ -83,15 +93,19 @@ class Register:
 class RegisterMap:
     """What is needed to find and scale the registers of a meter.
 
-    energy_unit is what a count of an energy register stands for, in Wh.
+    energy_unit is what a count of an energy register stands for, in Wh. outage_minutes
+    says whether the meter counts the time without power in minutes. What the meter has
+    not told yet is None.
     """
 
     dimensions: RegisterDimensions
-    selection: RegisterSelection
-    present_selection: PresentSelection
-    constants: Constants
-    energy_unit: int
     firmware_major: int
+    selection: RegisterSelection | None = None
+    present_selection: PresentSelection | None = None
+    constants: Constants | None = None
+    phases: Phases | None = ALL_PHASES
+    energy_unit: int | None = None
+    outage_minutes: bool = False
 
     def length(self, table: int) -> int:
         """Return the length of BT23 or BT28."""
@@ -103,19 +117,41 @@ class RegisterMap:
         """The blocks of BT23: None for the totals, then the tiers from 0 on."""
         return (None, *range(self.dimensions.tiers))
 
-    def multiplier(self, ratio: Ratio) -> int:
-        """Return the factor for a register that does not include these ratios."""
+    def multiplier(self, ratio: Ratio) -> int | None:
+        """Return the factor for a register that does not include these ratios.
+
+        Return None while it is unknown.
+        """
+        if ratio is Ratio.NONE:
+            return 1
+        if self.constants is None:
+            return None
         current, voltage = self.constants.ratios
         return {
-            Ratio.NONE: 1,
             Ratio.CURRENT: current,
             Ratio.VOLTAGE: voltage,
             Ratio.POWER: current * voltage,
         }[ratio]
 
+    def has_phases(self, description: RegisterDescription) -> bool:
+        """Return whether there are the phases that a register is of, if it is of any.
+
+        While that is unknown, there are none.
+        """
+        if not description.phases:
+            return True
+        if self.phases is None:
+            return False
+        is_voltage = description.is_voltage
+        present = self.phases.voltage if is_voltage else self.phases.current
+        return description.phases <= set(present)
+
 
 def locate_registers(facts: RegisterMap) -> Mapping[str, Register]:
-    """Return the registers that a meter with these dimensions reports, by key."""
+    """Return the registers that a meter with these dimensions reports, by key.
+
+    Those of a table whose selection is unknown are left out.
+    """
     located: dict[str, Register] = {}
     for locate in (_summations, _present_values, _demands, _present_demands):
         for register in locate(facts):
@@ -132,13 +168,15 @@ def locate_registers(facts: RegisterMap) -> Mapping[str, Register]:
 
 def _summations(facts: RegisterMap) -> Iterator[Register]:
     """Locate the summations of BT23, in total and per tier."""
+    if facts.selection is None:
+        return
     indexes = _indexes(facts.selection.summations)
     for description in SUMMATIONS:
         if description.source in indexes:
             yield from _in_blocks(
                 facts, description, indexes[description.source], description.source
             )
-    if _has_apparent_energies(facts):
+    if _has_apparent_energies(facts.firmware_major, facts.selection.summations):
         for description in APPARENT_ENERGIES:
             yield from _in_blocks(facts, description, description.source, None)
 
@@ -151,6 +189,9 @@ def _in_blocks(
 ) -> Iterator[Register]:
     """Locate a summation in the totals and, where they have it, in the tiers."""
     layout = CurrentLayout(facts.dimensions)
+    multiplier = facts.energy_unit if description.counts_energy else 1
+    if description.source == OUTAGE_DURATION and facts.outage_minutes:
+        multiplier = _SECONDS_PER_MINUTE
     for tier in facts.tiers if description.tiered else (None,):
         yield Register(
             key=description.key + _tariff(tier),
@@ -158,18 +199,17 @@ def _in_blocks(
             table=CURRENT_REGISTERS,
             offset=layout.summation(index, tier),
             source=source,
-            multiplier=facts.energy_unit if description.counts_energy else 1,
+            multiplier=multiplier,
             divisor=description.divisor,
         )
 
 
-def _has_apparent_energies(facts: RegisterMap) -> bool:
+def _has_apparent_energies(firmware_major: int, summations: tuple[int, ...]) -> bool:
     """Return whether the last four summations of a 4.x meter have no known source."""
     listed = {description.source for description in SUMMATIONS}
     positions = [description.source for description in APPARENT_ENERGIES]
-    summations = facts.selection.summations
     return (
-        facts.firmware_major >= 4
+        firmware_major >= 4
         and len(summations) > max(positions)
         and listed.isdisjoint(summations[position] for position in positions)
     )
@@ -178,17 +218,26 @@ def _has_apparent_energies(facts: RegisterMap) -> bool:
 def _present_values(facts: RegisterMap) -> Iterator[Register]:
     """Locate the present values of BT28.
 
-    The meter multiplies the sources after the ratios only if ratios are enabled
-    (guide), so they are right on every meter that lists them.
+    Sources after the ratios are used where ratios are enabled. Elsewhere they have the
+    same values as the plain ones (guide), which lie together at the beginning.
     """
+    if facts.present_selection is None:
+        return
+    is_direct = facts.constants is not None and not facts.constants.applied
     layout = PresentLayout(facts.dimensions)
     indexes = _indexes(facts.present_selection.values)
     for description in PRESENT_VALUES:
+        if not facts.has_phases(description):
+            continue
         after = description.source_after_ratio
         source = after if after in indexes else description.source
+        if is_direct and description.source in indexes:
+            source = description.source
         if source not in indexes:
             continue
-        ratio = Ratio.NONE if source == after else description.ratio
+        # Which of the two it is, is not known without the ratios.
+        is_multiplied = source == after and facts.constants is not None
+        ratio = Ratio.NONE if is_multiplied else description.ratio
         yield Register(
             key=description.key,
             unit=description.unit,
@@ -206,6 +255,8 @@ def _demands(facts: RegisterMap) -> Iterator[Register]:
     Transformer ratios are in all values of BT23.
     """
     dimensions, selection = facts.dimensions, facts.selection
+    if selection is None:
+        return
     layout = CurrentLayout(dimensions)
     if dimensions.demand_reset_counter:
         yield Register(
@@ -216,7 +267,7 @@ def _demands(facts: RegisterMap) -> Iterator[Register]:
         )
     names: dict[int, str] = {}
     for index, source in enumerate(selection.demands):
-        if (description := _BY_SOURCE.get(source)) is None:
+        if (description := _described(facts, source)) is None:
             continue
         extreme = "maximum" if selection.maximum[index] else "minimum"
         names[index] = f"{extreme}_demand_{description.key}"
@@ -241,7 +292,8 @@ def _demands(facts: RegisterMap) -> Iterator[Register]:
                     )
     for index, source in enumerate(selection.coincidents):
         demand = selection.coincident_demands[index]
-        if (description := _BY_SOURCE.get(source)) is None or demand not in names:
+        description = _described(facts, source)
+        if description is None or demand not in names:
             continue
         for tier in facts.tiers:
             yield Register(
@@ -255,7 +307,9 @@ def _demands(facts: RegisterMap) -> Iterator[Register]:
 
 
 def _present_demands(facts: RegisterMap) -> Iterator[Register]:
-    """Locate the present demands of BT28."""
+    """Locate the present demands of BT28, which may refer to the demands of BT22."""
+    if facts.present_selection is None or facts.selection is None:
+        return
     layout = PresentLayout(facts.dimensions)
     for index, listed in enumerate(facts.present_selection.demands):
         source, name = listed, "present"
@@ -266,7 +320,7 @@ def _present_demands(facts: RegisterMap) -> Iterator[Register]:
             number = listed - numbers.start
             if listed in numbers and number < len(facts.selection.demands):
                 source, name = facts.selection.demands[number], numbered_name
-        if (description := _BY_SOURCE.get(source)) is None:
+        if (description := _described(facts, source)) is None:
             continue
         after = source == description.source_after_ratio
         yield Register(
@@ -287,6 +341,12 @@ _BY_SOURCE: Mapping[int, RegisterDescription] = {
     if source is not None
 }
 """The values that demands and coincident values can refer to, by source id."""
+
+
+def _described(facts: RegisterMap, source: int) -> RegisterDescription | None:
+    """Return what a demand or coincident value is of, None for what this meter lacks."""
+    description = _BY_SOURCE.get(source)
+    return description if description and facts.has_phases(description) else None
 
 
 def _tariff(tier: int | None) -> str:

@@ -5,19 +5,25 @@ flat, by the keys under which they are shown.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from .discovery import MeterIdentity, read_log_dimensions
 from .errors import RefusalError
 from .link import Link
+from .refusals import is_out_of_reach
 from .registers import Value
 from .tables.clock import (
     LOCAL_CLOCK_LENGTH,
     UTC_CLOCK_LENGTH,
     decode_local_clock,
     decode_utc_clock,
+)
+from .tables.identity import (
+    OUTAGE_RECORDS_COUNT_OFFSET,
+    PHASES_OFFSET,
+    decode_outage_records_count,
+    decode_phases,
 )
 from .tables.logs import LogDimensions, LogKind, decode_log_header
 from .tables.names import parse_table
@@ -38,10 +44,11 @@ from .tables.power_quality import (
 from .tables.status import (
     DISCONNECT_OFFSET,
     HARDWARE_LENGTH,
-    MODE_STATUS_FIXED_LENGTH,
+    MANUFACTURER_STATUS_LENGTH_OFFSET,
     decode_alarms,
     decode_disconnect_state,
     decode_hardware,
+    decode_mode_status_length,
 )
 
 _BT00 = parse_table("BT00")
@@ -54,10 +61,6 @@ _ET23 = parse_table("ET23")
 _ET29 = parse_table("ET29")
 _ET81 = parse_table("ET81")
 
-_MANUFACTURER_STATUS_LENGTH_OFFSET = 17
-
-_OUTAGE_RECORDS_COUNT_OFFSET = 53
-_MISSING_PHASES_OFFSET = 62
 _OUTAGE_LOG = "ET81"
 _OUTAGE_LOG_SINCE = (3, 70, 0)
 
@@ -105,8 +108,9 @@ async def _prepare_tariff(link: Link, _identity: MeterIdentity) -> Reader:
 
 
 async def _prepare_alarms(link: Link, _identity: MeterIdentity) -> Reader:
-    further = await link.read(_BT00, _MANUFACTURER_STATUS_LENGTH_OFFSET, 1)
-    length = MODE_STATUS_FIXED_LENGTH + int.from_bytes(further)
+    length = decode_mode_status_length(
+        await link.read(_BT00, MANUFACTURER_STATUS_LENGTH_OFFSET, 1)
+    )
 
     async def read() -> Mapping[str, Value]:
         alarms = decode_alarms(await link.read(_BT03, 0, length))
@@ -131,8 +135,11 @@ async def _prepare_outages(link: Link, identity: MeterIdentity) -> Reader:
     """Prefer the outage log, which is newer and longer, to the records of ET09."""
     log: LogDimensions | None = None
     if identity.firmware_version >= _OUTAGE_LOG_SINCE:
-        with suppress(RefusalError):
+        try:
             log = (await read_log_dimensions(link)).get(_OUTAGE_LOG)
+        except RefusalError as err:
+            if not is_out_of_reach(err):
+                raise
     if log is not None and log.entries:
         return partial(_read_outage_log, link, log)
     return partial(_read_outage_record, link)
@@ -164,9 +171,10 @@ def _last_outage(outages: tuple[Outage, ...]) -> Mapping[str, Value]:
 
 
 async def _prepare_power_quality(link: Link, identity: MeterIdentity) -> Reader:
-    records = int.from_bytes(await link.read(_ET04, _OUTAGE_RECORDS_COUNT_OFFSET, 1))
-    missing = int.from_bytes(await link.read(_ET04, _MISSING_PHASES_OFFSET, 1))
-    phases = tuple(phase for phase in (1, 2, 3) if not missing >> phase - 1 & 1)
+    records = decode_outage_records_count(
+        await link.read(_ET04, OUTAGE_RECORDS_COUNT_OFFSET, 1)
+    )
+    phases = decode_phases(await link.read(_ET04, PHASES_OFFSET, 1)).voltage
     length = power_quality_length(identity.firmware_version, records)
     offset = power_quality_offset(records)
 

@@ -80,6 +80,7 @@ def table_contents(
         register
         for register in registers.values()
         if register.operands is None
+        and register.multiplier is not None
         and register.table == table
         and offset <= register.offset
         and register.offset + register.length <= offset + len(data)

@@ -73,8 +73,9 @@ async def _info(arguments: argparse.Namespace) -> None:
         **asdict(meter.identity),
         **asdict(system),
         "dimensions": asdict(facts.dimensions),
-        "selection": asdict(facts.selection),
-        "present_selection": asdict(facts.present_selection),
+        "selection": facts.selection and asdict(facts.selection),
+        "present_selection": facts.present_selection
+        and asdict(facts.present_selection),
         "energy_unit": facts.energy_unit,
         "registers": list(meter.registers),
     }

@@ -7,6 +7,7 @@ from ..mbus.tables import DEVICE_DIMENSIONS_LENGTH
 from ..meter import Meter
 from ..tables.dimensions import DIMENSIONS_LENGTH
 from ..tables.identity import SYSTEM_LENGTH
+from ..tables.interface import LENGTH_FIELD, decode_interface_definition_length
 from ..tables.layout import CURRENT_REGISTERS, PRESENT_REGISTERS
 from ..tables.names import parse_table
 from ..tables.status import HARDWARE_LENGTH
@@ -14,7 +15,6 @@ from ..tables.status import HARDWARE_LENGTH
 _LOGGER = logging.getLogger(__name__)
 
 _ET42 = parse_table("ET42")
-_LENGTH_FIELD = 2
 
 _PARTS: tuple[tuple[str, int | None], ...] = (
     ("BT00", None),
@@ -36,8 +36,8 @@ async def survey(meter: Meter) -> None:
         await _read(meter, table, meter.register_map.length(table))
     for name, length in _PARTS:
         await _read(meter, parse_table(name), length)
-    size = await _read(meter, _ET42, _LENGTH_FIELD)
-    await _read(meter, _ET42, int.from_bytes(size, "little"))
+    if size := await _read(meter, _ET42, LENGTH_FIELD):
+        await _read(meter, _ET42, decode_interface_definition_length(size))
 
 
 async def _read(meter: Meter, table: int, length: int | None) -> bytes:

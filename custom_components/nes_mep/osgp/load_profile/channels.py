@@ -72,8 +72,9 @@ def load_profile_channels(
 ) -> tuple[LoadProfileChannel, ...]:
     """Return what the channels with these source ids are.
 
-    mapping has the extended ids of mapped ones (ET66). Of two channels of the same
-    register, the later one's key ends with its number.
+    mapping has the extended ids of mapped ones (ET66), and of the facts, none that
+    gives the scale is unknown. Of two channels of the same register, the later one's
+    key ends with its number.
     """
     channels: list[LoadProfileChannel] = []
     keys: set[str] = set()
@@ -113,7 +114,7 @@ def _standard_channel(source: int, facts: RegisterMap) -> LoadProfileChannel:
         return _reading(key, source, like, facts)
     if source in _BY_SOURCE:
         return _reading(_BY_SOURCE[source].key, source, source, facts)
-    demands = facts.selection.demands
+    demands = () if facts.selection is None else facts.selection.demands
     for numbers, name in (
         (_PRESENT_DEMANDS, "present"),
         (_PREVIOUS_DEMANDS, "previous"),
@@ -139,12 +140,13 @@ def _reading(
     description = _BY_SOURCE[like]
     after_ratio = like == description.source_after_ratio
     ratio = facts.multiplier(Ratio.NONE if after_ratio else description.ratio)
+    unit = facts.energy_unit if description.counts_energy else 1
+    if ratio is None or unit is None:
+        raise ValueError("Channels can be scaled when the meter has told everything")
     return LoadProfileChannel(
         key=key,
         source=source,
         unit=description.unit,
-        multiplier=ratio
-        * factor
-        * (facts.energy_unit if description.counts_energy else 1),
+        multiplier=ratio * factor * unit,
         divisor=description.divisor,
     )

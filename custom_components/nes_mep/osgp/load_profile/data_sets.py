@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 import logging
 
-from ..errors import DecodeError, RefusalError
+from ..errors import DecodeError, MeterError, RefusalError
 from ..link import Link
+from ..refusals import is_absent, is_out_of_reach
 from ..registers import RegisterMap
 from ..tables.fields import TableData
 from ..tables.load_profile import (
@@ -126,8 +127,11 @@ async def read_load_profile_sets(
 ) -> tuple[LoadProfileSet, ...]:
     """Read the data sets that are used: BT61, BT62, BT63, and ET66 if needed.
 
-    Raises MeterError, and RefusalError where the meter has no load profile.
+    Raises MeterError, also while the scale of the readings is unknown, and
+    RefusalError where the meter has no load profile.
     """
+    if facts.energy_unit is None or facts.constants is None or facts.selection is None:
+        raise MeterError("The meter has not told yet what it counts, and in which unit")
     pace = pace or Pace(link, 0)
     dimensions = await _read_dimensions(link, pace)
     if not any(each.used for each in dimensions):
@@ -159,13 +163,15 @@ async def read_load_profile_sets(
 
 
 async def _read_mapping(link: Link, pace: Pace, length: int) -> Mapping[int, int]:
-    """Read what mapped ids stand for, from length bytes; nothing if that is refused."""
+    """Read what mapped ids stand for, from length bytes; nothing if it is out of reach."""
     if not length:
         return {}
     await pace.wait()
     try:
         return decode_source_mapping(await link.read(_ET66, 0, length))
     except RefusalError as err:
+        if not is_out_of_reach(err):
+            raise
         _LOGGER.debug("Some channels remain unknown: %s", err)
         return {}
 
@@ -175,7 +181,9 @@ async def _read_dimensions(link: Link, pace: Pace) -> tuple[DataSetDimensions, .
     await pace.wait()
     try:
         data = await link.read(_BT61, 0, DIMENSIONS_LENGTH)
-    except RefusalError:
+    except RefusalError as err:
+        if not is_absent(err):
+            raise
         await pace.wait()
         data = await link.read(_BT61, 0, SINGLE_DIMENSIONS_LENGTH)
     return decode_load_profile_dimensions(data)
@@ -225,7 +233,10 @@ class DataSetReader:
         return decode_data_set_status(data, index)
 
     async def read_layout(self, firmware: tuple[int, int, int]) -> BlockLayout:
-        """Return how the blocks are laid out, from ET21 if that can be read."""
+        """Return how the blocks are laid out, from ET21 if that says it.
+
+        Else the rules of the guide say the same.
+        """
         offset = configuration_offset(self.data_set.number - 1, firmware)
         configuration: DataSetConfiguration | None = None
         await self._pace.wait()
@@ -233,6 +244,6 @@ class DataSetReader:
             configuration = decode_data_set_configuration(
                 await self._link.read(_ET21, offset, CONFIGURATION_LENGTH), offset
             )
-        except RefusalError as err:
+        except (RefusalError, DecodeError) as err:
             _LOGGER.debug("The layout of the load profile is computed: %s", err)
         return block_layout(self.data_set.dimensions, configuration)

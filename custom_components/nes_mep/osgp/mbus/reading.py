@@ -5,7 +5,7 @@ import logging
 from ..discovery import read_log_dimensions
 from ..errors import DecodeError, RefusalError
 from ..link import Link
-from ..requests import ResponseCode
+from ..refusals import is_out_of_reach
 from ..tables.logs import LogKind, decode_log_header, entry_indices
 from ..tables.names import parse_table
 from .tables import (
@@ -29,15 +29,6 @@ _ET14 = parse_table("ET14")
 _ET16 = parse_table("ET16")
 _ET45 = parse_table("ET45")
 _RECURRING_READS = "ET45"
-_ABSENT = frozenset(
-    {
-        ResponseCode.UNRECOGNIZED,
-        ResponseCode.UNSUPPORTED,
-        ResponseCode.NO_PERMISSION,
-        ResponseCode.TABLE_NOT_POSSIBLE,
-    }
-)
-"""What a meter answers for good about a table that it does not have for us."""
 
 
 async def read_device_dimensions(link: Link) -> DeviceDimensions:
@@ -117,7 +108,7 @@ async def _read_scheduled(
             _RECURRING_READS, kind, await link.read(_ET45, 0, kind.header_length)
         )
     except RefusalError as err:
-        return [] if err.code in _ABSENT else None
+        return [] if is_out_of_reach(err) else None
     missing = {status.handle: status for status in slots}
     found: list[tuple[MBusStatus, MBusReading]] = []
     for index in reversed(entry_indices(header, log.entries)):
