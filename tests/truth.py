@@ -167,7 +167,13 @@ class Truth:
         present = dict(self._present_values())
         shown |= present
         shown["power_net"] = present["power_import"] - present["power_export"]
-        return {**shown, **dict(self._demands()), **dict(self._present_demands())}
+        shown |= dict(self._demands()) | dict(self._present_demands())
+        absent = tuple(f"_l{phase}" for phase in self.profile.missing_phases)
+        return {
+            key: value
+            for key, value in shown.items()
+            if not any(phase in key for phase in absent)
+        }
 
     def _summations(self) -> Iterator[tuple[str, float]]:
         for source in self.profile.summations:
@@ -297,7 +303,7 @@ class Truth:
 
     def _power_quality(self) -> Iterator[tuple[str, Shown]]:
         raw, has_thd = self.raw, self.profile.since(3, 10)
-        for n in PHASES:
+        for n in sorted({*PHASES} - {*self.profile.missing_phases}):
             for ours, theirs in (("sag", "sag"), ("swell", "surge")):
                 yield f"{ours}s_l{n}", raw[f"{theirs}.{n}"]
                 if time := raw[f"{theirs}.{n}.time"]:

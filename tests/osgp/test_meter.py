@@ -169,6 +169,25 @@ async def test_poll_takes_two_requests(meter: Meter, simulated: SimulatedMeter) 
     assert [request.table for request in simulated.requests] == [28]
 
 
+@pytest.mark.parametrize(
+    "profile",
+    sorted(
+        name
+        for name, each in PROFILES.items()
+        if not each.transformer and name != "reordered"
+    ),
+)
+async def test_poll_is_short(meter: Meter, simulated: SimulatedMeter) -> None:
+    """A meter without transformers is read where its first values lie together."""
+    await meter.read(_SHOWN_AT_FIRST)
+    simulated.requests.clear()
+    await meter.read(_SHOWN_AT_FIRST)
+    asked = [each for each in simulated.requests if each.table in {23, 28}]
+    assert len(asked) == 2
+    bytes_on_the_wire = sum(each.request_length + each.reply_length for each in asked)
+    assert bytes_on_the_wire <= 118
+
+
 async def test_meter_without_serial_number_is_known_by_its_transceiver() -> None:
     """ET03 can be empty; the transceiver id is unique too."""
     simulated = SimulatedMeter(PROFILES["gen3"], serial_number="", paced=False)
