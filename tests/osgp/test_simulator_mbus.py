@@ -142,7 +142,7 @@ def test_sizes(name: str) -> None:
         assert not any(read(meter, 0x80E) + read(meter, 0x810) + read(meter, 0x82D))
         assert not any(read(meter, 0x839))
     module = bool(read(meter, 0x81D)[1] & 1)
-    assert module == (name != "fw_3_00")
+    assert module == (name not in {"fw_2_10", "fw_3_00"})
 
 
 def test_status() -> None:

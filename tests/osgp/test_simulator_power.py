@@ -233,7 +233,8 @@ def test_logs_in_interface_definition(name: str) -> None:
         entries, size = unpack_from("<BH", short, fixed + 3 * number)
         assert unpack_from("<H", long, 3 + 17 * number) == (size,)
         assert unpack_from("<H", long, 7 + 17 * number) == (entries,)
-    assert unpack_from("<H", short, 38) == unpack_from("<H", read(meter, 71), 5)
+    dimensions = read(meter, 71 if meter.profile.since(2, 12) else 70)
+    assert unpack_from("<H", short, 38) == unpack_from("<H", dimensions, 5)
     if meter.profile.since(3, 70):
         alternate = unpack_from("<H", read(meter, 0x836), 80)
         assert unpack_from("<H", short, len(short) - 4) == alternate
