@@ -113,16 +113,16 @@ async def test_outages(meter: Meter, simulated: SimulatedMeter) -> None:
 @_EVERY_PROFILE
 async def test_power_quality(meter: Meter, simulated: SimulatedMeter) -> None:
     """Counts, voltages and times of sags and swells, extremes, and losses."""
-    simulated.sag(2, 180_000, simulated.time)
+    simulated.sag(1, 180_000, simulated.time)
     truth = simulated.truth()
     values = await _values(meter, "power_quality")
-    for phase in (1, 2, 3):
+    for phase in {1, 2, 3} - {*simulated.profile.missing_phases}:
         assert values[f"sags_l{phase}"] == truth[f"sag.{phase}"]
         assert values[f"swells_l{phase}"] == truth[f"surge.{phase}"]
         assert values[f"phase_losses_l{phase}"] == truth[f"phase_loss.{phase}"]
         assert values[f"overcurrents_l{phase}"] == truth[f"over_current.{phase}"]
-    assert values["sag_voltage_l2"] == 180
-    assert _utc(values["last_sag_l2"]) == truth["sag.2.time"]
+    assert values["sag_voltage_l1"] == 180
+    assert _utc(values["last_sag_l1"]) == truth["sag.1.time"]
     assert values["minimum_frequency"] == truth["frequency_min"] / 1000
     assert values["maximum_frequency"] == truth["frequency_max"] / 1000
     assert _utc(values["minimum_frequency_time"]) == truth["frequency_min.time"]
