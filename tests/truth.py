@@ -163,7 +163,7 @@ class Truth:
     @cached_property
     def registers(self) -> dict[str, Shown]:
         """What the sensors of BT23 and BT28 show."""
-        shown = dict(self._summations())
+        shown: dict[str, Shown] = dict(self._summations())
         present = dict(self._present_values())
         shown |= present
         shown["power_net"] = present["power_import"] - present["power_export"]
