@@ -30,7 +30,7 @@ def register_keys(
     """Return the keys of all entities that could be of registers."""
     others = {
         *("clock_drift", "history_progress", "last_reply_time", "link"),
-        *("link_problem", "meter_event"),
+        *("link_problem", "meter_event", "resync", "import_history"),
     }
     return {
         key
