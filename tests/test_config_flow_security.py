@@ -100,16 +100,28 @@ async def test_user_has_a_meter_that_ignores_tls(
     assert result["result"].state is ConfigEntryState.LOADED
 
 
+@pytest.mark.parametrize(
+    "answers", [[b"\x01"], [b"\x0a"], [b"?" * 40] * 9, [b"?" * 40], [b"\0" * 40]]
+)
 async def test_user_is_told_that_tls_was_not_used(
-    hass: HomeAssistant, meter: SimulatedMeter, url: str
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, answers: list[bytes]
 ) -> None:
-    """A meter that answers TLS with a refusal is read in the old mode, and it is said."""
-    result = await hass.config_entries.flow.async_configure(
-        await start(hass), {"port": url, "key": KEY}
-    )
-    await hass.async_block_till_done(wait_background_tasks=True)
+    """A meter that answers TLS with anything is read in the old mode, and it is said.
 
-    assert result["data"] == {"port": url, "key": KEY, **DIGEST}
+    Who is on the line may answer at first, and be silent after that.
+    """
+    left = iter(answers)
+    async with tap(url) as (line, tapped):
+        line.answer = lambda message: (
+            next(left, b"") if message[0] in TLS_CODES else None
+        )
+        result = await hass.config_entries.flow.async_configure(
+            await start(hass), {"port": tapped, "key": KEY}
+        )
+        await hass.async_block_till_done(wait_background_tasks=True)
+        await hass.config_entries.async_unload(result["result"].entry_id)
+
+    assert result["data"] == {"port": tapped, "key": KEY, **DIGEST}
     assert result["description"] == "refused_tls"
 
 

@@ -102,7 +102,7 @@ async def test_no_table(
     """What is no table is a mistake of the user, and nothing is asked of the meter."""
     await set_up(hass, make_entry(meter, url))
     asked = len(meter.requests)
-    with pytest.raises(ServiceValidationError, match="is no table"):
+    with pytest.raises(ServiceValidationError, match="is not a table"):
         await read_table(hass, table=name)
     assert len(meter.requests) == asked
 

@@ -217,7 +217,7 @@ async def test_meter_that_requires_tls() -> None:
         code, _, errors = await _mep("--port", url, "--security", "digest", "read")
     assert code == 1
     assert errors == (
-        "nes-meter: A reply's digest does not fit the request. "
+        "nes-meter: A reply's digest does not match the request. "
         "The meter may require TLS: try --security tls\n"
     )
 

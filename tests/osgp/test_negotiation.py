@@ -80,6 +80,16 @@ async def test_found(
     )
 
 
+async def test_silence_after_a_reply() -> None:
+    """Who begins to answer in TLS, and then does not, has not just ignored it."""
+    err = NoReplyError()
+    err.had_reply = True
+    port = _Port({_TLS: err})
+    opened = await negotiate(port.open_in)
+    assert opened.mode is SecurityMode.DIGEST
+    assert opened.refused_tls
+
+
 @pytest.mark.parametrize(
     ("mode", "kind", "failures", "attempts"),
     [

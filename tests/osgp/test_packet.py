@@ -36,7 +36,7 @@ def test_requests(request_: ReadRequest, packet: str) -> None:
 )
 def test_only_read_requests_are_recognised(packet: str) -> None:
     """This client sends no write, not even on demand."""
-    with pytest.raises(ValueError, match="no read request"):
+    with pytest.raises(ValueError, match="Not a read request"):
         parse_request(bytes.fromhex(packet))
 
 

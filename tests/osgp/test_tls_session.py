@@ -56,7 +56,7 @@ def test_reply_before_its_turn(meeting: Meeting) -> None:
 
 def test_unasked_reply(meeting: Meeting) -> None:
     """A record without a request is refused, and ends the session."""
-    with pytest.raises(UnverifiedReplyError, match="expects no reply"):
+    with pytest.raises(UnverifiedReplyError, match="no request is pending"):
         meeting.session.open(meeting.server.encrypt(_REPLY))
 
 

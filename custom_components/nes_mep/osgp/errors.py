@@ -6,9 +6,11 @@ class MeterError(Exception):
 
     had_session says, for an error of opening a meter, whether there had been a
     secured session: then the meter knows that mode, whatever went wrong later.
+    had_reply says whether anything had been received in reply, genuine or not.
     """
 
     had_session = False
+    had_reply = False
 
 
 class PortError(MeterError):

@@ -102,7 +102,7 @@ async def _read_log(
         if afterwards == header:
             return decode_events(header, data, dimensions)
         header = afterwards
-    raise UnverifiedReplyError(f"{header.name} changes while it is read")
+    raise UnverifiedReplyError(f"{header.name} changed while it was read: try again")
 
 
 async def _read_entries(

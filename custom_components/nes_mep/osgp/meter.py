@@ -143,6 +143,8 @@ class Meter:
         except BaseException as err:
             if isinstance(err, MeterError):
                 err.had_session = statistics.tls_handshakes > 0
+                # An alert, which has two bytes, answers nothing.
+                err.had_reply = statistics.bytes_received > 2 * statistics.alerts
             await link.close()
             raise
         return cls(link, identity, learned, known_as)

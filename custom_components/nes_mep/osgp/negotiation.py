@@ -49,7 +49,7 @@ async def negotiate(
             if err.had_session:
                 raise
             _LOGGER.debug("The meter is not read over TLS: %s", err)
-            refused_tls = not isinstance(err, NoReplyError)
+            refused_tls = err.had_reply or not isinstance(err, NoReplyError)
         mode = SecurityMode.DIGEST
     if mode is SecurityMode.TLS:
         return await _open_by_tls(open_in, key_kind)

@@ -97,7 +97,7 @@ def parse_request(packet: bytes) -> ReadRequest:
             table=int.from_bytes(packet[1:3]), length=int.from_bytes(packet[3:5])
         )
     raise ValueError(
-        "This is no read request: 30 TTTT LLLL or 3F TTTT OOOOOO CCCC (hex digits)"
+        "Not a read request: 30 TTTT LLLL or 3F TTTT OOOOOO CCCC (hex digits)"
     )
 
 
@@ -115,7 +115,7 @@ def response_data(request: ReadRequest, packet: bytes) -> bytes:
     limit = request.count if isinstance(request, PartialRead) else request.length
     if len(packet) < 3 or count != len(data) or not 0 < count <= limit:
         raise UnverifiedReplyError(
-            f"The reply to {request} announces {count} bytes and holds {len(data)}"
+            f"The reply to {request} claims {count} bytes and contains {len(data)}"
         )
     return data
 

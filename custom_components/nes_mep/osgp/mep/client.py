@@ -166,8 +166,8 @@ class MepClient(Link):
                 return
             self.statistics.authentication_failures += 1
         raise KeyRefusedError(
-            "The meter refuses the key: check it with the grid company's letter "
-            "(16 to 20 characters; capital letters matter)"
+            "The meter refuses the key: compare it with the grid company's letter "
+            "(16 to 20 characters, case matters)"
         )
 
     async def _ask_with_valid_number(self, request: ReadRequest) -> bytes:
@@ -245,7 +245,7 @@ class MepClient(Link):
                 if attempts < SESSION_ATTEMPTS:
                     continue
                 if isinstance(err, UnverifiedReplyError):
-                    raise TlsError(f"No secured session holds: {err}") from err
+                    raise TlsError(f"No TLS session could be kept: {err}") from err
                 raise
 
     async def _attempt(self, exchange: Exchange, packet: bytes, copies: int) -> bytes:

@@ -259,7 +259,7 @@ class MessagePort:
                 continue
             if self._framer.pending:
                 self._framer.reset()
-                failure = failure or UnverifiedReplyError("A reply breaks off")
+                failure = failure or UnverifiedReplyError("A reply is incomplete")
             if failure:
                 raise failure
             return None

@@ -9,5 +9,7 @@ def invalid_sequence_number(packet: bytes) -> int | None:
     if packet[:1] != bytes((ResponseCode.INVALID_SEQUENCE,)):
         return None
     if len(packet) != 5:
-        raise UnverifiedReplyError("A reply 'invalid sequence number' holds no number")
+        raise UnverifiedReplyError(
+            "A reply 'invalid sequence number' contains no number"
+        )
     return int.from_bytes(packet[1:])

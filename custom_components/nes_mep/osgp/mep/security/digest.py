@@ -78,4 +78,4 @@ def plain_refusal(message: bytes) -> bytes:
         and message[0] == ResponseCode.AUTHENTICATION_FAILURE
     ):
         return message[:1]
-    raise UnverifiedReplyError("A reply's digest does not fit the request")
+    raise UnverifiedReplyError("A reply's digest does not match the request")

@@ -139,8 +139,8 @@ class TlsSecurity(Security):
         if self._refusals < _REFUSALS:
             return TlsError("The meter did not accept the key")
         return KeyRefusedError(
-            "The meter refuses the key: check it with the grid company's letter "
-            "(16 to 20 characters; capital letters matter), and whether it is the "
+            "The meter refuses the key: compare it with the grid company's letter "
+            "(16 to 20 characters, case matters), and whether it is the "
             "basic or the advanced key"
         )
 
@@ -156,7 +156,7 @@ def _envelope(
 
     def unwrap(message: bytes) -> bytes:
         if len(message) > MESSAGE_LIMIT:
-            raise UnverifiedReplyError("A reply is longer than messages are")
+            raise UnverifiedReplyError("A reply is longer than a message can be")
         if message[:1] == ResponseCode.OK.to_bytes():
             return open_records(message[1:])
         raise _refused(code, message)
@@ -167,15 +167,17 @@ def _envelope(
 def _refused(code: _RequestCode, message: bytes) -> UnverifiedReplyError | TlsError:
     """Return the error for a reply whose code is not success."""
     if not message or message[0] not in ResponseCode:
-        return UnverifiedReplyError("A reply is none of TLS mode")
+        return UnverifiedReplyError("The reply does not start with a response code")
     answer = f"0x{message[0]:02X}"
     if code is _RequestCode.HANDSHAKE:
         return TlsUnsupportedError(
-            f"The meter begins no TLS session ({answer}): it may not know TLS"
+            f"The meter does not start a TLS session ({answer}): it may not support TLS"
         )
     match message[0]:
         case ResponseCode.NO_PERMISSION:
-            return _KeyRefusedError(f"The meter refuses identity or key ({answer})")
+            return _KeyRefusedError(
+                f"The meter refuses the TLS identity or key ({answer})"
+            )
         case ResponseCode.NO_SESSION:
-            return TlsError(f"The meter has no TLS session any more ({answer})")
-    return TlsError(f"The meter reports a failure of TLS ({answer})")
+            return TlsError(f"The meter has ended the TLS session ({answer})")
+    return TlsError(f"The meter reports a TLS failure ({answer})")

@@ -111,23 +111,23 @@ class ClientHandshake:
         """
         expected, self._expected = self._expected, None
         if expected is None:
-            raise UnverifiedReplyError("This TLS handshake expects nothing more")
+            raise UnverifiedReplyError("Unexpected message: the TLS handshake is over")
         change, *records = parse_records(flight)
         if change.content_type == ContentType.ALERT:
             raise TlsAlertError(change.fragment)
         if change != _CHANGE_CIPHER_SPEC or any(
             record.content_type != ContentType.HANDSHAKE for record in records
         ):
-            raise UnverifiedReplyError("This is not the second flight of a TLS server")
+            raise UnverifiedReplyError(
+                "The reply is not the second flight of a TLS server"
+            )
         received = b"".join(expected.receiving.decrypt(record) for record in records)
         match _messages(received):
             case [(_MessageType.FINISHED, verify_data)] if compare_digest(
                 verify_data, expected.verify_data
             ):
                 return TlsSession(expected.sending, expected.receiving)
-        raise UnverifiedReplyError(
-            "The server saw another TLS handshake than the client"
-        )
+        raise UnverifiedReplyError("The TLS handshake was changed on the way")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -156,7 +156,9 @@ class _ServerHello:
         session_id = reader.vector(1)
         choice = reader.take(len(_SUITE) + len(_NO_COMPRESSION))
         if version != VERSION or choice != _SUITE + _NO_COMPRESSION:
-            raise UnverifiedReplyError("The server chose another TLS version or cipher")
+            raise UnverifiedReplyError(
+                "The meter chose a TLS version or cipher that was not offered"
+            )
         extensions: dict[int, bytes] = {}
         rest = _Reader(reader.last_vector(2))
         while rest.left:
@@ -164,11 +166,13 @@ class _ServerHello:
             content = rest.vector(2)
             if kind in extensions or _EXTENSIONS.get(kind) != content:
                 raise UnverifiedReplyError(
-                    f"A TLS extension, {kind:04X}, is not as asked"
+                    f"The reply to TLS extension 0x{kind:04X} is not as requested"
                 )
             extensions[kind] = content
         if _RENEGOTIATION_INFO not in extensions:
-            raise UnverifiedReplyError("The server lacks secure renegotiation")
+            raise UnverifiedReplyError(
+                "The meter does not support secure renegotiation"
+            )
         if len(session_id) > _LONGEST_SESSION_ID:
             raise UnverifiedReplyError("A TLS session id is too long")
         return cls(
@@ -193,7 +197,9 @@ def _chosen_by_server(messages: list[tuple[int, bytes]]) -> _ServerHello:
             # A hint at the key to use; that is known, so it is only taken apart.
             _Reader(hint).last_vector(2)
             return _ServerHello.parse(hello)
-    raise UnverifiedReplyError("This is not the first flight of a TLS PSK server")
+    raise UnverifiedReplyError(
+        "The reply is not the first flight of a TLS server with PSK"
+    )
 
 
 class _Reader:
@@ -247,5 +253,5 @@ def _plain_handshake(record: Record) -> bytes:
     if record.content_type == ContentType.ALERT:
         raise TlsAlertError(record.fragment)
     if record.content_type != ContentType.HANDSHAKE or not record.fragment:
-        raise UnverifiedReplyError("A TLS record is out of place")
+        raise UnverifiedReplyError("Unexpected TLS record")
     return record.fragment

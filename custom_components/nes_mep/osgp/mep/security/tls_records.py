@@ -75,9 +75,9 @@ def parse_records(data: bytes) -> list[Record]:
         header = data[start : start + _HEADER]
         end = start + _HEADER + int.from_bytes(header[3:])
         if len(header) < _HEADER or end > len(data):
-            raise UnverifiedReplyError("A TLS record breaks off")
+            raise UnverifiedReplyError("A TLS record is incomplete")
         if header[0] not in ContentType or header[1:3] != VERSION:
-            raise UnverifiedReplyError("What should be a TLS 1.2 record is none")
+            raise UnverifiedReplyError("The reply is not a TLS 1.2 record")
         records.append(Record(header[0], data[start + _HEADER : end]))
         start = end
     return records
@@ -91,12 +91,12 @@ class TlsAlertError(TlsError):
         legible = len(fragment) == 2 and fragment[0] in (1, 2)
         self.alert = fragment[1] if legible else None
         if self.alert is None:
-            name = "an alert that is not legible"
+            name = "unreadable alert"
         elif self.alert in Alert:
             name = Alert(self.alert).name.lower().replace("_", " ")
         else:
             name = f"alert {self.alert}"
-        super().__init__(f"The meter ends the TLS session: {name}")
+        super().__init__(f"The meter ended the TLS session: {name}")
 
 
 class RecordCipher:

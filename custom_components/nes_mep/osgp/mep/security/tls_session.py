@@ -41,17 +41,19 @@ class TlsSession:
         """
         receiving, self._receiving = self._receiving, None
         if receiving is None or self._ready:
-            raise UnverifiedReplyError("This TLS session expects no reply")
+            raise UnverifiedReplyError(
+                "Unexpected reply: no request is pending in this TLS session"
+            )
         record, *others = parse_records(data)
         if others or record.content_type not in (
             ContentType.APPLICATION_DATA,
             ContentType.ALERT,
         ):
-            raise UnverifiedReplyError("A reply is not one record of TLS data")
+            raise UnverifiedReplyError("The reply is not a single TLS record")
         plain = receiving.decrypt(record)
         if record.content_type == ContentType.ALERT:
             raise TlsAlertError(plain)
         if not plain:
-            raise UnverifiedReplyError("A reply is empty")
+            raise UnverifiedReplyError("The reply is empty")
         self._receiving, self._ready = receiving, True
         return plain
