@@ -143,7 +143,9 @@ async def test_meter_without_log(
     entry = await set_up(hass, make_entry(meter, url))
     assert "meter_event" not in entity_ids(hass, entry)
 
-    with pytest.raises(HomeAssistantError, match="does not let this key read that"):
+    with pytest.raises(
+        HomeAssistantError, match="does not allow this key to read that"
+    ):
         await read_events(hass, config_entry_id=entry.entry_id)
 
 

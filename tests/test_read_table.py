@@ -122,12 +122,28 @@ async def test_wrong_fields(
 @pytest.mark.parametrize(
     ("fault", "asked", "text"),
     [
-        (None, {"table": "BT99", "count": 1}, "has no such table, or the table ends"),
-        (None, {"table": "BT21", "count": 11}, "has no such table, or the table ends"),
-        (None, {"table": "BT21", "offset": 10}, "has no such table, or the table ends"),
-        ("code=3", {"table": "BT23", "count": 4}, "does not let this key read that"),
+        (
+            None,
+            {"table": "BT99", "count": 1},
+            "does not have this table, or the table is",
+        ),
+        (
+            None,
+            {"table": "BT21", "count": 11},
+            "does not have this table, or the table is",
+        ),
+        (
+            None,
+            {"table": "BT21", "offset": 10},
+            "does not have this table, or the table is",
+        ),
+        (
+            "code=3",
+            {"table": "BT23", "count": 4},
+            "does not allow this key to read that",
+        ),
         ("code=4", {"table": "BT23", "count": 4}, "cannot answer that right now"),
-        ("code=1", {"table": "BT23", "count": 4}, "not in a way that can be used"),
+        ("code=1", {"table": "BT23", "count": 4}, "its replies cannot be used"),
     ],
 )
 async def test_refused(
