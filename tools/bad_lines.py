@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 import sys
 import time
@@ -35,6 +36,8 @@ FLOOD: Final = (476).to_bytes(2) + bytes(range(1, 239)) * 2
 OUTAGES: Final = (25, 7200)  # seconds for which the key is refused
 SOURCES: Final = {"energy_import": 0, "energy_export": 1}
 POLL: Final = 10  # seconds
+VAGUE: Final = ("ET55", "ET42", "BT15", "BT21", "BT22", "BT27")
+VAGUE_SECONDS: Final = 1200
 
 
 class Line:
@@ -297,6 +300,64 @@ async def _question_gone(on: Scene) -> None:
         await asyncio.sleep(0.2)
 
 
+async def be_vague(stage: Stage, folder: Path, options: Namespace) -> None:
+    """Restart while the meter refuses once each to say what decides its values."""
+    step = stage.step("A CT meter that refuses its unit after a restart", 900)
+    async with step, AsyncExitStack() as stack:
+        here = folder / "vague"
+        await asyncio.to_thread(here.mkdir)
+        clock = FastClock(start=START, speed=options.speed)
+        source = await stack.enter_async_context(
+            simulator(here, key=KEY, profile="ct", environment=clock.environment)
+        )
+        home = here / "home"
+        async with home_assistant(home, environment=clock.environment) as house:
+            meter = await add_meter(house, source.port, {})
+            entry_id = meter.entry_id
+            await asyncio.sleep(clock.real(VAGUE_SECONDS))
+        for table in VAGUE:
+            await source.control(
+                "add_fault", spec=f"refuse:table={table},code=0x04,times=1"
+            )
+        async with home_assistant(home, environment=clock.environment) as house:
+            meter = Meter(house.api, entry_id, "")
+            await meter.learn_entities()
+            await asyncio.sleep(clock.real(VAGUE_SECONDS))
+            await _check_steps(meter, source)
+
+
+async def _check_steps(meter: Meter, source: Simulator) -> None:
+    """Compare the statistics with what the meter counted in each five minutes."""
+    worst = 0.0
+    unit = (await source.control("truth"))["energy_unit"]  # Wh
+    for key, number in SOURCES.items():
+        entity_id = meter.entity_id(key)
+        rows = (
+            await meter.api.command(
+                "recorder/statistics_during_period",
+                start_time=START.isoformat(),
+                statistic_ids=[entity_id],
+                period="5minute",
+                types=["state", "sum"],
+            )
+        )[entity_id]
+        for row in rows:
+            end = datetime.fromtimestamp(row["end"] / 1000, UTC)
+            low, high = [
+                await source.control(
+                    "register_truth",
+                    source=number,
+                    time=(end + timedelta(seconds=by)).isoformat(),
+                )
+                for by in (-VAGUE_SECONDS, POLL)
+            ]
+            counted = round(1000 * row["state"] / unit)
+            if not low <= counted <= high:
+                raise ToolError(f"{entity_id} was {counted}, not {low} to {high}.")
+        worst = max(worst, *(b["sum"] - a["sum"] for a, b in pairwise(rows)))
+    say(f"  every row is true; largest change in five minutes {worst:.3f} kWh")
+
+
 async def live_a_day(stage: Stage, folder: Path, options: Namespace) -> None:
     """Damage, lose and delay replies for a day, and restart the meter each hour."""
     hours: int = options.hours
@@ -367,6 +428,7 @@ PARTS: Final[dict[str, Part]] = {
     "late": be_late,
     "flood": be_flooded,
     "key": be_refused,
+    "vague": be_vague,
     "day": live_a_day,
 }
 SHORT: Final = tuple(name for name in PARTS if name != "day")
