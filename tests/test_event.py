@@ -179,6 +179,6 @@ async def test_read_events_mistakes(
     """The action wants a meter, and a count of at least one."""
     entry = await set_up(hass, make_entry(meter, url))
     with pytest.raises(ServiceValidationError, match="Choose a meter"):
-        await read_events(hass)
+        await read_events(hass, entity_id="sun.sun")
     with pytest.raises(vol.Invalid):
         await read_events(hass, config_entry_id=entry.entry_id, count=0)

@@ -135,6 +135,9 @@ def test_readings_fit_each_other(profile: Profile) -> None:
         assert 49950 <= value(19) <= 50050
         for phase, factor in enumerate((18, 21, 22)):
             voltage, current = value(15 + phase), value(12 + phase)
+            if phase + 1 in profile.missing_phases:
+                assert voltage == current == 0
+                continue
             assert 215_000 < voltage < 245_000
             watts = voltage * current * value(factor) / 1e9
             assert watts == pytest.approx(abs(powers[phase]), rel=0.01, abs=2)
