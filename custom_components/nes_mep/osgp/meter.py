@@ -307,14 +307,14 @@ class Meter:
         start: datetime | None = None,
         end: datetime | None = None,
         *,
-        data_set: int | None = None,
+        data_set: LoadProfileSet | int | None = None,
         period: float = REQUEST_PERIOD,
     ) -> LoadProfileDownload:
         """Return a download of recorded intervals, an asynchronous iterator.
 
         It yields batches, newest first, of the intervals that end after start and not
-        after end (aware; None: no limit), from the data set with that number or from
-        the one that records most of the energies. period is the average number of
+        after end (aware; None: no limit), from that data set (as it was just read, or
+        its number) or from the one that records most of the energies. period is the average number of
         seconds per request of the link, polls included. Each part is a request of its
         own, so that a poll waits for one message at most. Raises ValueError for naive
         times; iterating raises MeterError, and iterating further continues where it

@@ -88,6 +88,7 @@ class LoadProfileSet:
     valid_blocks: int
     active: bool
     dimensions: DataSetDimensions = field(repr=False)
+    status: DataSetStatus | None = field(default=None, repr=False)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -157,6 +158,7 @@ async def read_load_profile_sets(
                     valid_blocks=min(status.valid_blocks, each.blocks),
                     active=status.active,
                     dimensions=each,
+                    status=status,
                 )
             )
     return tuple(sets)

@@ -107,14 +107,14 @@ class LoadProfileDownload:
         *,
         start: datetime | None = None,
         end: datetime | None = None,
-        data_set: int | None = None,
+        data_set: LoadProfileSet | int | None = None,
         period: float = REQUEST_PERIOD,
     ) -> None:
         """Initialize; nothing is read yet.
 
         Wanted are intervals that end after start and not after end (None: no limit),
-        from the data set with that number or from the one that records most of the
-        energies. period is the average number of seconds per request of the link,
+        from that data set (as it was just read, or its number) or from the one that
+        records most of the energies. period is the average number of seconds per request of the link,
         including those of others. Raises ValueError for naive times.
         """
         for limit in (start, end):
@@ -125,7 +125,7 @@ class LoadProfileDownload:
         self._facts = facts
         self._start = start
         self._end = end
-        self._number = data_set
+        self._wanted_set = data_set
         self._pace = Pace(link, period)
         self._source: _Source | None = None
         self._parts: deque[Part] = deque()
@@ -197,17 +197,13 @@ class LoadProfileDownload:
 
     async def _plan(self) -> _Source | None:
         """Find out which parts to read; return None if there is nothing to read."""
-        sets = await read_load_profile_sets(self._link, self._facts, self._pace)
-        if self._number is not None:
-            sets = tuple(each for each in sets if each.number == self._number)
-            if not sets:
-                raise ValueError(f"The meter does not use data set {self._number}")
-        data_set = best_data_set(sets, _PREFERRED_KEYS)
-        if data_set is None:
+        if (data_set := await self._data_set()) is None:
             return None
         reader = DataSetReader(self._link, self._pace, data_set)
         layout = await reader.read_layout(self._firmware)
-        status = await reader.read_status()
+        status = data_set.status
+        if status is None or data_set is not self._wanted_set:
+            status = await reader.read_status()
         ring = Ring(
             layout=layout,
             blocks=data_set.blocks,
@@ -232,6 +228,18 @@ class LoadProfileDownload:
         self._total = sum(len(each.indices) for each in wanted)
         self._parts = deque(plan_parts(wanted, ring, reader.capacity))
         return _Source(reader, ring, status)
+
+    async def _data_set(self) -> LoadProfileSet | None:
+        """Return the data set that is wanted, None if the meter uses none."""
+        if isinstance(self._wanted_set, LoadProfileSet):
+            return self._wanted_set
+        sets = await read_load_profile_sets(self._link, self._facts, self._pace)
+        if self._wanted_set is None:
+            return best_data_set(sets, _PREFERRED_KEYS)
+        for each in sets:
+            if each.number == self._wanted_set:
+                return each
+        raise ValueError(f"The meter does not use data set {self._wanted_set}")
 
     def _wanted(
         self, ages: range, headers: Mapping[int, BlockHeader | None], ring: Ring
