@@ -5,10 +5,11 @@ and answers in place of the clock. The machine's own clock is never touched.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import time
+from typing import Self
 
 from .process import ToolError
 
@@ -45,6 +46,12 @@ class FastClock:
         """The time by this clock, in UTC."""
         passed = (time.monotonic() - self._began) * self.speed
         return self.start + timedelta(seconds=passed)
+
+    def moved(self, seconds: float) -> Self:
+        """Return the clock after so many seconds at once."""
+        return replace(
+            self, start=self.now + timedelta(seconds=seconds), _began=time.monotonic()
+        )
 
     @property
     def environment(self) -> Mapping[str, str]:

@@ -25,6 +25,16 @@ STAND_INS = Path(__file__).parent / "stand_ins"
 USER = "demo"
 PASSWORD = "demo"
 
+_START = """
+import sys
+from homeassistant import __main__, bootstrap
+for name in ("STAGE_0_SUBSTAGE_TIMEOUT", "STAGE_1_TIMEOUT", "STAGE_2_TIMEOUT"):
+    if hasattr(bootstrap, name):
+        setattr(bootstrap, name, getattr(bootstrap, name) * {patience})
+sys.exit(__main__.main())
+"""
+"""What Home Assistant's own command does, with other time limits."""
+
 CONFIGURATION = """\
 homeassistant:
   name: Home
@@ -46,7 +56,7 @@ logbook:
 energy:
 recorder:
   commit_interval: 1
-system_log:
+{recorder}system_log:
   max_entries: 500
 logger:
   default: {others}
@@ -55,7 +65,9 @@ logger:
 """
 
 
-def prepare(folder: Path, port: int, level: str, others: str) -> None:
+def prepare(
+    folder: Path, port: int, level: str, others: str, recorder: str = ""
+) -> None:
     """Write the configuration of a Home Assistant that listens on this port.
 
     The integration is linked, so that a restart uses what the tree holds then, unless
@@ -65,7 +77,7 @@ def prepare(folder: Path, port: int, level: str, others: str) -> None:
     storage = folder / ".storage"
     storage.mkdir(parents=True, exist_ok=True)
     (folder / "configuration.yaml").write_text(
-        CONFIGURATION.format(port=port, level=level, others=others)
+        CONFIGURATION.format(port=port, level=level, others=others, recorder=recorder)
     )
     # What is made on the pages of the automations is kept here.
     (folder / "automations.yaml").touch()
@@ -105,20 +117,25 @@ async def home_assistant(
     level: str = "info",
     others: str = "warning",
     environment: Mapping[str, str] | None = None,
+    recorder: str = "",
+    patience: int = 1,
 ) -> AsyncIterator[HomeAssistant]:
     """Run a Home Assistant in this folder; it is up with an owner when this enters.
 
     `level` is the log level of the integration, `others` that of all the rest. Its
     process gets the environment beside ours: a clock that runs faster, for example.
+    `recorder` are further lines of the recorder's configuration. It waits so many times
+    as long as usual for its integrations: with a fast clock, it starts slowly.
     Raises ToolError when it does not come up; the time that may take is the caller's to
     limit.
     """
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
-    prepare(folder, port, level, others)
+    prepare(folder, port, level, others, recorder)
     process = await Child.start(
         "Home Assistant",
-        *(sys.executable, "-m", "homeassistant", "--config", str(folder)),
+        *(sys.executable, "-c", _START.format(patience=patience)),
+        *("--config", str(folder)),
         "--skip-pip",
         log=folder / "output.log",
         cwd=folder,
