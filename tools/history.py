@@ -48,13 +48,14 @@ async def imported(house: HomeAssistant, meter: Meter) -> None:
     """Wait until the integration has imported the past, and say how far it is."""
     entity_id = meter.entity_id("history_progress")
     shown = ""
-    while shown != "100":
-        state = (await house.api.states())[entity_id]["state"]
-        if state != shown and (not state.isdigit() or int(state) % 10 == 0):
-            say(f"  history import: {state} %")
-        shown = state
+    while not shown.startswith("complete"):
+        state = (await house.api.states())[entity_id]
+        progress = state["attributes"]["progress"] or 0
+        text = f"{state['state']}, {progress // 10 * 10} %"
+        if text != shown:
+            say(f"  history import: {text}")
+        shown = text
         await asyncio.sleep(1)
-    await asyncio.sleep(3)  # the recorder writes
 
 
 def compare(found: dict[datetime, float], profile: str, source: int) -> None:

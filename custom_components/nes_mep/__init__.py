@@ -14,7 +14,7 @@ from homeassistant.helpers.typing import ConfigType
 
 from .const import CONF_IMPORT_HISTORY, DEFAULT_IMPORT_HISTORY, DOMAIN
 from .coordinator import MeterCoordinator, NesMepConfigEntry, NesMepData
-from .history import History, HistoryImporter, history_store
+from .history import History, HistoryImporter
 from .issues import async_clear_issues
 from .mbus import device_identifier
 from .monitor import async_remove_monitor
@@ -49,27 +49,43 @@ async def async_setup_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> bo
     """Open the meter of an entry, read it once and add its entities."""
     coordinator = MeterCoordinator(hass, entry)
     await coordinator.async_config_entry_first_refresh()
-    clock = coordinator.monitor.clock
-    history = History(
-        hass,
-        entry,
-        HistoryImporter(
-            hass,
-            coordinator.meter,
-            coordinator.name,
-            clock=clock,
-            entity_ids=lambda: enabled_entities(hass, entry),
-            on_progress=coordinator.async_update_listeners,
-        ),
-        clock,
-    )
+    history = await _async_make_history(hass, entry, coordinator)
     entry.runtime_data = NesMepData(coordinator, history)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    if entry.options.get(CONF_IMPORT_HISTORY, DEFAULT_IMPORT_HISTORY):
-        history.async_start(
-            coordinator.async_add_listener, lambda: coordinator.is_read_whole
-        )
+    assert coordinator.update_interval is not None
+    history.async_start(
+        coordinator.async_add_listener,
+        lambda: coordinator.is_read_whole,
+        coordinator.update_interval,
+        is_automatic=entry.options.get(CONF_IMPORT_HISTORY, DEFAULT_IMPORT_HISTORY),
+    )
     return True
+
+
+async def _async_make_history(
+    hass: HomeAssistant, entry: NesMepConfigEntry, coordinator: MeterCoordinator
+) -> History:
+    """Return what imports the history of a meter."""
+    monitor = coordinator.monitor
+    await monitor.history.async_load()
+    importer = HistoryImporter(
+        hass,
+        coordinator.meter,
+        coordinator.name,
+        monitor.history,
+        clock=monitor.clock,
+        entity_ids=lambda: enabled_entities(hass, entry),
+        on_progress=coordinator.async_update_listeners,
+    )
+    return History(
+        hass,
+        entry,
+        importer,
+        monitor.history,
+        monitor.clock,
+        on_change=coordinator.async_update_listeners,
+        on_drift=monitor.clock_issue.async_read,
+    )
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> bool:
@@ -80,7 +96,6 @@ async def async_unload_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> b
 async def async_remove_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> None:
     """Delete what is stored about the meter of an entry that was removed."""
     await async_remove_monitor(hass, entry)
-    await history_store(hass, entry.entry_id).async_remove()
 
 
 async def async_remove_config_entry_device(

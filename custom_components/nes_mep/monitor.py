@@ -11,6 +11,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN
 from .descriptions import CLOCK_DRIFT
+from .history import HistoryMemory
 from .issues import async_clear_issues
 from .issues.clock import ClockIssue
 from .issues.damage import DamageIssue
@@ -29,7 +30,7 @@ _MONITORS: HassKey[dict[str, MeterMonitor]] = HassKey(DOMAIN)
 
 
 class MeterMonitor:
-    """Keeps the outages of a meter's link, its last exchanges, and its issues."""
+    """Keeps what is known of a meter's link, its issues and its history."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
         """Start with nothing known."""
@@ -37,6 +38,7 @@ class MeterMonitor:
         self.trace = Trace()
         self.outages = OutageLog(hass, self.clock)
         self.storage = MeterStorage(hass, entry.entry_id)
+        self.history = HistoryMemory(hass, entry.entry_id)
         self.clock_issue = ClockIssue(hass, entry, self.clock)
         self.layout_issue = LayoutIssue(hass, entry, self.storage)
         self._entry = entry
@@ -128,3 +130,4 @@ async def async_remove_monitor(hass: HomeAssistant, entry: ConfigEntry) -> None:
     del hass.data[_MONITORS][entry.entry_id]
     async_clear_issues(hass, entry)
     await monitor.storage.async_remove()
+    await monitor.history.async_remove()

@@ -1,4 +1,4 @@
-"""Sensors: registers, slow readings, link counters and the progress of imports."""
+"""Sensors: registers, slow readings, link counters and the import of the history."""
 
 from typing import override
 
@@ -43,7 +43,7 @@ async def async_setup_entry(
 
     async_add_entities(
         [
-            NesMepHistoryProgress(
+            NesMepHistoryImport(
                 coordinator, HISTORY_PROGRESS, entry.runtime_data.history
             ),
             *(
@@ -100,8 +100,10 @@ class NesMepLinkSensor(NesMepStatusEntity, NesMepSensor):
         return None if count is None else round(count)
 
 
-class NesMepHistoryProgress(NesMepStatusEntity, NesMepSensor):
-    """The progress of the newest import of the load profile, in percent."""
+class NesMepHistoryImport(NesMepStatusEntity, NesMepSensor):
+    """How far the import of the load profile is."""
+
+    _unrecorded_attributes = frozenset({"progress"})
 
     def __init__(
         self,
@@ -111,9 +113,17 @@ class NesMepHistoryProgress(NesMepStatusEntity, NesMepSensor):
     ) -> None:
         """Initialize the sensor of the imports of a meter."""
         super().__init__(coordinator, description)
+        self._attr_extra_state_attributes = {}
         self._history = history
 
     @override
+    def _update(self) -> bool:
+        """Look up the state and the percentage of the newest import that is done."""
+        before = self._attr_extra_state_attributes
+        self._attr_extra_state_attributes = {"progress": self._history.progress}
+        return super()._update() or self._attr_extra_state_attributes != before
+
+    @override
     def _look_up(self) -> Value | None:
-        """Return the percentage, None if nothing was imported yet."""
-        return self._history.progress
+        """Return the state of the import."""
+        return self._history.state

@@ -52,12 +52,22 @@ _TARGET: Final = {
 }
 
 _TARGET_NAMES: Final = frozenset(str(name) for name in _TARGET)
+_YEARS: Final = range(1970, 2101)
+
+
+def _time(value: object) -> datetime:
+    """Validate a time; far from the present it could not be converted to UTC."""
+    time = cv.datetime(value)
+    if time.year not in _YEARS:
+        raise vol.Invalid(f"The year must be from {_YEARS[0]} to {_YEARS[-1]}")
+    return time
+
 
 IMPORT_HISTORY_SCHEMA: Final = vol.Schema(
     {
         **_TARGET,
-        vol.Optional(ATTR_START): cv.datetime,
-        vol.Optional(ATTR_END): cv.datetime,
+        vol.Optional(ATTR_START): _time,
+        vol.Optional(ATTR_END): _time,
     }
 )
 RESYNC_CLOCK_SCHEMA: Final = vol.Schema(_TARGET)

@@ -58,7 +58,7 @@ async def test_first_day(
         assert max(hours) == NOON
     assert (
         house.hass.states.get(entity_ids(house.hass, entry)["history_progress"]).state
-        == "100"
+        == "complete"
     )
 
     # The same by the interface that the Energy dashboard uses.
@@ -93,6 +93,7 @@ async def test_second_run(house: House, meter: SimulatedMeter, url: str) -> None
         "hours_written": 0,
         "first_hour": None,
         "last_hour": None,
+        "imported": [],
         "skipped_hours": {},
     }
     assert before == (
@@ -243,6 +244,6 @@ async def test_without_load_profile(
         await import_history(house.hass)
     assert (
         house.hass.states.get(entity_ids(house.hass, entry)["history_progress"]).state
-        == "unknown"
+        == "nothing_to_import"
     )
     assert not unavailable(house.hass, entry)

@@ -4,11 +4,10 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 import pytest
 
 from custom_components.nes_mep.history.gaps import (
-    HOUR,
     Point,
     RecordedHour,
     Series,
@@ -16,13 +15,14 @@ from custom_components.nes_mep.history.gaps import (
 )
 from custom_components.nes_mep.history.rows import (
     Adjustment,
-    Counting,
     Filling,
     Row,
     Skip,
     fill,
-    hour_readings,
+    readings_of,
 )
+from custom_components.nes_mep.history.spans import EVER, HOUR
+from custom_components.nes_mep.history.way import Counting, Reading
 from custom_components.nes_mep.osgp import ChannelStatus, LoadProfileInterval
 
 from ..values import NOON
@@ -56,15 +56,15 @@ def filled(
 
     Those after a start, if that is given, and before the last row or a later end.
     """
-    counting = more.pop("counting", Counting())
     last = max(series.hours, default=NOON + 100 * HOUR) + HOUR
-    start = more.pop("start", None)
+    until = last if end is None else NOON + end * HOUR
     return fill(
         series,
-        find_gaps(series, start, last if end is None else NOON + end * HOUR),
-        {NOON + n * HOUR: value for n, value in readings.items()},
-        counting,
+        find_gaps(series, until),
+        tuple(Reading(NOON + (n + 1) * HOUR, value) for n, value in readings.items()),
+        more.get("counting", Counting()),
         memory=MEMORY,
+        within=(more.get("start", EVER), until),
     )
 
 
@@ -97,23 +97,29 @@ def rows(*found: tuple[int, float, float]) -> tuple[Row, ...]:
 def test_hour_readings(length: int, ends: list[int], found: dict[int, int]) -> None:
     """An hour has the last reading that could have been taken in it."""
     intervals = [interval(end, length, end) for end in ends]
-    assert hour_readings(reversed(intervals), "energy_import") == {
-        NOON + n * HOUR: value for n, value in found.items() if value is not None
-    }
+    closing = [
+        each
+        for each in readings_of(reversed(intervals), "energy_import")
+        if each.closes_hour
+    ]
+    assert {
+        (each.time - NOON - timedelta.resolution) // HOUR: each.value
+        for each in closing
+    } == {n: value for n, value in found.items() if value is not None}
 
 
 def test_unusable_readings() -> None:
     """What the meter says cannot be used is not."""
     spoilt = interval(60, 60, statuses={"energy_import": ChannelStatus.SKIPPED})
-    assert hour_readings([interval(0, 60, 1), spoilt], "energy_import") == {
-        NOON - HOUR: 1
-    }
-    assert not hour_readings([interval(0, 60, 1)], "energy_export")
+    assert readings_of([interval(0, 60, 1), spoilt], "energy_import") == (
+        Reading(NOON, 1),
+    )
+    assert not readings_of([interval(0, 60, 1)], "energy_export")
 
 
 def test_nothing_recorded() -> None:
     """Without a row of Home Assistant's own, nothing is written."""
-    assert find_gaps(Series({}), None, NOON) == ()
+    assert find_gaps(Series({}), NOON) == ()
 
 
 def test_past() -> None:
@@ -246,7 +252,7 @@ def test_reset_in_a_gap() -> None:
     result = filled(series, {1: 501, 2: 1, 3: 2}, start=NOON)
     assert result.rows == rows((2, 1, 51), (3, 2, 52))
     assert not result.adjustments
-    assert result.skipped == {Skip.CONTRADICTS: 1}
+    assert result.skipped == {Skip.BEFORE_RESET: 1}
 
 
 def test_net_energy() -> None:
@@ -273,95 +279,236 @@ def test_span() -> None:
     """Only hours of the span are filled."""
     series = hours((0, 100, 0), (9, 190, 90))
     readings = {n: 100 + 10 * n for n in range(10)}
-    gaps = find_gaps(series, NOON + 3 * HOUR, NOON + 5 * HOUR)
-    result = fill(
-        series,
-        gaps,
-        {NOON + n * HOUR: value for n, value in readings.items()},
-        Counting(),
-        memory=MEMORY,
-    )
+    result = filled(series, readings, end=5, start=NOON + 3 * HOUR)
     assert result.rows == rows((3, 130, 30), (4, 140, 40))
 
 
-class Recorder:
-    """What Home Assistant's recorder makes of a register that it sees now and then."""
+@pytest.mark.parametrize("left", [35000.010, 60014.3])
+def test_dip(left: float) -> None:
+    """A reading that falls a little is a dip for Home Assistant, not a new beginning."""
+    right = left - 0.002
+    readings = {n: left - 0.006 + n / 1000 for n in (1, 2, 3)}
+    result = filled(
+        hours((0, left, 5), (4, right, 4.998)),
+        readings,
+        counting=Counting(limit=100000),
+        start=NOON,
+    )
+    assert (result.rows, result.adjustments) == ((), ())
+    assert result.skipped == {Skip.CONTRADICTS: 3}
 
-    def __init__(self, limit: int, steps: list[int], seen: list[bool]) -> None:
-        """Let a register count from 0 by steps, one each hour; some of them are seen."""
-        self.truth = [0]
-        for step in steps:
-            self.truth.append(self.truth[-1] + step)
-        self.limit = limit
-        self.rows: dict[int, Point] = {}
-        state = total = None
-        for n, is_seen in enumerate(seen):
+
+@pytest.mark.parametrize("place", [0, 1, 20, 46, 47])
+@pytest.mark.parametrize("begin", [100, 35000])
+@pytest.mark.parametrize(
+    "bad", [0.0, 4294967.295, 2147483.647, 99999.999, 50.0, 90000.0]
+)
+def test_bad_reading_in_the_past(bad: float, begin: float, place: int) -> None:
+    """A reading that does not fit is left out, wherever it is, and nothing else is."""
+    readings = {n: begin + 0.5 * n for n in range(48)} | {place: bad}
+    result = filled(
+        hours((48, begin + 24, 0)), readings, counting=Counting(limit=100000)
+    )
+    assert len(result.rows) == 47
+    assert all(
+        after.sum - before.sum <= 1.0 + 1e-6 for before, after in pairwise(result.rows)
+    )
+    (adjustment,) = result.adjustments
+    assert adjustment.amount == pytest.approx(23.5 if place == 0 else 24)
+
+
+def test_made_up_rows() -> None:
+    """What Home Assistant made up while it was off is replaced; later sums stay."""
+    series = Series(
+        {
+            NOON: RecordedHour(Point(100, 5)),
+            **{
+                NOON + n * HOUR: RecordedHour(Point(100.5, 5.5), complete=False)
+                for n in (1, 2, 3, 4)
+            },
+            NOON + 5 * HOUR: RecordedHour(Point(120, 25)),
+        }
+    )
+    result = filled(series, {1: 104, 2: 108, 4: 116}, start=NOON)
+    assert result.rows == rows((1, 104, 9), (2, 108, 13), (4, 116, 21))
+    # An hour without a reading goes on from the one before.
+    assert result.carried == rows((3, 108, 13))
+    assert not result.adjustments
+    assert result.skipped == {Skip.NO_READING: 1}
+
+
+def test_crash() -> None:
+    """An hour that may have been seen to its end keeps what it has, if that fits."""
+    series = Series(
+        {
+            NOON: RecordedHour(Point(100, 5)),
+            NOON + HOUR: RecordedHour(Point(104, 9), complete=False),
+            NOON + 2 * HOUR: RecordedHour(Point(107, 12), complete=False),
+            NOON + 3 * HOUR: RecordedHour(Point(107, 12), complete=False),
+            NOON + 5 * HOUR: RecordedHour(Point(120, 25)),
+        }
+    )
+    result = filled(series, {1: 104, 3: 113}, start=NOON)
+    assert result.rows == rows((3, 113, 18))
+    assert not result.carried
+
+
+def test_corrected_before_the_first_complete_row() -> None:
+    """Where somebody has corrected the sums, only what precedes that is written."""
+    series = Series(
+        {
+            NOON + 5 * HOUR: RecordedHour(Point(105, 0.5), complete=False),
+            NOON + 8 * HOUR: RecordedHour(Point(108, 1)),
+        }
+    )
+    result = filled(series, {n: 100.0 + n for n in range(8)})
+    assert [row.hour for row in result.rows] == [NOON + n * HOUR for n in range(5)]
+    assert result.adjustments == (Adjustment(NOON + 5 * HOUR, 4.5),)
+    assert result.skipped == {Skip.SUMS_DO_NOT_FIT: 3}
+
+
+LIMIT = 100_000
+EVIL = st.sampled_from([0.0, LIMIT - 1.0, 4294967.0, LIMIT / 2]) | st.integers(
+    0, LIMIT - 1
+).map(float)
+
+
+class Recorder:
+    """What Home Assistant's recorder makes of a register that it sees now and then.
+
+    In hours marked as made up it was off: their rows have what was read before.
+    """
+
+    def __init__(
+        self, register: list[float], seen: list[bool], made_up: list[bool]
+    ) -> None:
+        """Show it what the register has at the end of each hour, if it is seen."""
+        self.complete: dict[int, Point] = {}
+        self.made_up: dict[int, Point] = {}
+        point: Point | None = None
+        for n, (now, is_seen) in enumerate(zip(register, seen, strict=True)):
+            if is_seen and point is None:
+                point = Point(now, 0)
+            elif is_seen:
+                is_reset = now < 0.9 * point.state
+                step = now if is_reset else now - point.state
+                point = Point(now, point.sum + step)
             if is_seen:
-                now = self.truth[n + 1] % limit
-                if state is None:
-                    total = 0
-                else:
-                    total += now - state if now >= state else now
-                state = now
-                self.rows[n] = Point(now, total)
+                self.complete[n] = point
+            elif point and made_up[n]:
+                self.made_up[n] = point
+        last = max(self.complete, default=-1)
+        self.made_up = {n: point for n, point in self.made_up.items() if n < last}
+
+    @property
+    def rows(self) -> dict[int, Point]:
+        """All rows."""
+        return dict(sorted((self.made_up | self.complete).items()))
 
     @property
     def series(self) -> Series:
         """What it has."""
-        return Series({NOON + n * HOUR: RecordedHour(p) for n, p in self.rows.items()})
+        return Series(
+            {
+                NOON + n * HOUR: RecordedHour(point, complete=n in self.complete)
+                for n, point in self.rows.items()
+            }
+        )
 
     def write(self, filling: Filling) -> None:
         """Do what is asked of it."""
         for adjustment in filling.adjustments:
-            for n, point in self.rows.items():
-                if NOON + n * HOUR >= adjustment.hour:
-                    self.rows[n] = Point(point.state, point.sum + adjustment.amount)
-        for row in filling.rows:
-            self.rows[(row.hour - NOON) // HOUR] = Point(row.state, row.sum)
-        self.rows = dict(sorted(self.rows.items()))
+            for rows in (self.complete, self.made_up):
+                for n, point in rows.items():
+                    if NOON + n * HOUR >= adjustment.hour:
+                        rows[n] = Point(point.state, point.sum + adjustment.amount)
+        for rows, found in (
+            (self.complete, filling.rows),
+            (self.made_up, filling.carried),
+        ):
+            for row in found:
+                rows[(row.hour - NOON) // HOUR] = Point(row.state, row.sum)
+        for hour in filling.hours:
+            n = (hour - NOON) // HOUR
+            if n in self.made_up:
+                self.complete.setdefault(n, self.made_up[n])
+        self.made_up = {
+            n: point for n, point in self.made_up.items() if n not in self.complete
+        }
 
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 9), st.booleans(), st.booleans()),
-        min_size=2,
-        max_size=60,
+        st.tuples(st.integers(0, 9), *[st.booleans()] * 3), min_size=2, max_size=60
     ),
-    st.integers(200, 1000),
+    st.integers(0, LIMIT - 1),
+    st.none() | st.tuples(st.integers(1, 59), st.integers(0, 50)),
+    st.dictionaries(st.integers(0, 11), EVIL, max_size=6),
 )
-def test_any_house(story: list[tuple[int, bool, bool]], limit: int) -> None:
-    """Whatever was seen and whatever is remembered, sums tell the truth afterwards."""
-    steps, seen, remembered = (list(part) for part in zip(*story, strict=True))
-    recorder = Recorder(limit, steps, seen)
-    before = dict(recorder.rows)
+@example([(9, n in (0, 9), n % 2 == 0, True) for n in range(10)], LIMIT - 40, None, {})
+@example([(9, n == 9, True, True) for n in range(10)], 30000, (4, 7), {})
+def test_any_house(
+    story: list[tuple[int, bool, bool, bool]],
+    begin: int,
+    reset: tuple[int, int] | None,
+    bad: dict[int, float],
+) -> None:
+    """Whatever was seen and is remembered, sums tell the truth afterwards.
+
+    The register rolls over; it may be reset; every fifth reading may be a bad one.
+    """
+    steps, seen, made_up, remembered = (list(part) for part in zip(*story, strict=True))
+    truth: list[int] = []  # what has really been counted, since the beginning
+    register: list[float] = []
+    value = begin
+    for n, step in enumerate(steps):
+        value = reset[1] if reset and n == reset[0] else value + step
+        truth.append(value)
+        register.append(float(value % LIMIT))
+    recorder = Recorder(register, seen, made_up)
+    before = dict(recorder.complete)
     readings = {
-        NOON + n * HOUR: float(recorder.truth[n + 1] % limit)
+        n: bad.get(n // 5, register[n]) if n % 5 == 2 else register[n]
         for n, is_remembered in enumerate(remembered)
         if is_remembered
     }
-    end = NOON + len(story) * HOUR
 
     def filling() -> Filling:
-        series = recorder.series
-        gaps = find_gaps(series, None, end)
-        return fill(series, gaps, readings, Counting(limit=limit), memory=MEMORY)
+        return filled(
+            recorder.series, readings, len(story), counting=Counting(limit=LIMIT)
+        )
 
-    recorder.write(filling())
+    first = filling()
+    recorder.write(first)
     # What was recorded is still there, as it was but for a shift.
-    assert before.keys() <= recorder.rows.keys()
+    assert before.keys() <= recorder.complete.keys()
     assert all(recorder.rows[n].state == point.state for n, point in before.items())
-    # Each hour before the last one seen that can be known is there.
-    if before:
-        known = {n for n, remembers in enumerate(remembered) if remembers}
-        assert {n for n in known if n < max(before)} <= recorder.rows.keys()
-    # From one row to the next, the sum has grown by what was counted, except where
-    # nothing was written around a wrap that Home Assistant has seen by itself.
-    ordered = list(recorder.rows.items())
-    for (n, left), (m, right) in pairwise(ordered):
-        counted = recorder.truth[m + 1] - recorder.truth[n + 1]
-        if right.state < left.state and {n, m} <= before.keys():
-            counted = right.state
+    good = {n for n in recorder.rows if n in before or readings.get(n) == register[n]}
+    assert all(
+        recorder.rows[n].state == register[n] for n in good & recorder.complete.keys()
+    )
+    # From one good row to the next, the sum has grown by what was counted.
+    ordered = sorted(good & recorder.complete.keys())
+    for n, m in pairwise(ordered):
+        left, right = recorder.rows[n], recorder.rows[m]
+        counted = truth[m] - truth[n]
+        if reset and n < reset[0] <= m:
+            assert right.sum - left.sum <= register[m] + 1e-6
+            continue
+        if right.state < 0.9 * left.state and {n, m} <= before.keys():
+            continue  # a roll-over that Home Assistant has seen by itself, or a small one
         assert right.sum - left.sum == pytest.approx(counted)
+        # What lies between is a bad reading that fits, or made up, and runs neither
+        # backwards nor ahead.
+        between = [recorder.rows[k].sum for k in recorder.rows if n <= k <= m]
+        assert between == sorted(between)
+    # Where all readings are good, all are there.
+    known = {n for n in readings if before and n < max(before)}
+    if not reset and not bad and begin > 20 and begin + sum(steps) < LIMIT:
+        past = {n for n in known if n < min(before)}
+        assert known - past <= recorder.complete.keys()
+        # A single reading before the first row proves nothing.
+        assert len(past) == 1 or past <= recorder.complete.keys()
     # A second run changes nothing.
     again = filling()
-    assert (again.rows, again.adjustments) == ((), ())
+    assert (again.rows, again.carried, again.adjustments) == ((), (), ())

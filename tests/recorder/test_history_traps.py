@@ -225,7 +225,7 @@ async def test_link_fails_meanwhile(
         make_entry(meter, f"socket://127.0.0.1:{port}", import_history=False),
     )
     await house.pass_time(timedelta(minutes=65))
-    progress = async_capture_events(house.hass, EVENT_STATE_CHANGED)
+    changes = async_capture_events(house.hass, EVENT_STATE_CHANGED)
     answer = await import_history(house.hass)
     await house.settle()
     assert was_cut.is_set()
@@ -236,9 +236,10 @@ async def test_link_fails_meanwhile(
     assert len(parts) - len(set(parts)) <= 2
     await expect_truth(house, meter, entity_id, 0)
     shown = [
-        int(event.data["new_state"].state)
-        for event in progress
+        progress
+        for event in changes
         if event.data["entity_id"] == "sensor.smart_meter_history_import"
+        and (progress := event.data["new_state"].attributes["progress"]) is not None
     ]
     assert shown[0] == 0
     assert shown[-1] == 100
@@ -294,7 +295,7 @@ async def test_removal(
     entity_id = entity_ids(house.hass, entry)["energy_import"]
     await house.pass_time(timedelta(minutes=65))
     kept = f"{DOMAIN}.{entry.entry_id}.history"
-    assert "energy_import" in hass_storage[kept]["data"]
+    assert "energy_import" in hass_storage[kept]["data"]["entities"]
     before = await house.rows(entity_id)
     await house.hass.config_entries.async_remove(entry.entry_id)
     await house.settle()

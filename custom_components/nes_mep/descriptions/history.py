@@ -1,8 +1,9 @@
-"""The sensor of the progress of a history import."""
+"""The sensor of the import of the history."""
 
 from typing import Final
 
-from homeassistant.const import PERCENTAGE, EntityCategory
+from homeassistant.components.sensor import SensorDeviceClass
+from homeassistant.const import EntityCategory
 
 from .expand import MeterSensorDescription, enabled
 
@@ -11,7 +12,8 @@ HISTORY_PROGRESS: Final = enabled(
         key="history_progress",
         translation_key="history_progress",
         entity_category=EntityCategory.DIAGNOSTIC,
-        native_unit_of_measurement=PERCENTAGE,
-        suggested_display_precision=0,
+        device_class=SensorDeviceClass.ENUM,
+        options=["complete", "importing", "nothing_to_import", "paused", "waiting"],
     )
 )
+"""Its key is from when it showed the progress; that is an attribute now."""

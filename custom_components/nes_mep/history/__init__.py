@@ -1,12 +1,15 @@
 """The history of the entities: from the meter's load profile to statistics."""
 
-from .importer import HistoryError, HistoryImport, HistoryImporter
-from .schedule import History, history_store
+from .importer import HistoryImporter
+from .memory import HistoryMemory
+from .result import HistoryError, HistoryImport
+from .schedule import History, HistoryState
 
 __all__ = [
     "History",
     "HistoryError",
     "HistoryImport",
     "HistoryImporter",
-    "history_store",
+    "HistoryMemory",
+    "HistoryState",
 ]

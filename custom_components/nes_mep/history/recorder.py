@@ -1,6 +1,6 @@
 """The long-term statistics of entities: reading and completing them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -20,8 +20,10 @@ from homeassistant.util.unit_conversion import (
     ReactiveEnergyConverter,
 )
 
-from .gaps import HOUR, Point, RecordedHour, Series, hour_of
+from .gaps import Point, RecordedHour, Series
+from .memory import Identity, Interruptions
 from .rows import Filling
+from .spans import EVER, HOUR, Spans, contains, hour_of
 
 _CONVERTERS: Final[Mapping[str, type[BaseUnitConverter]]] = {
     converter.UNIT_CLASS: converter
@@ -29,7 +31,10 @@ _CONVERTERS: Final[Mapping[str, type[BaseUnitConverter]]] = {
 }
 _LAST_PERIOD: Final = timedelta(minutes=55)
 """Where the last of the 5-minute rows of an hour begins."""
+_PERIOD: Final = timedelta(minutes=5)
 _ALL: Final = datetime.fromtimestamp(0, UTC)
+_BEFORE: Final = (2 * HOUR, timedelta(days=40))
+"""How long before a span its last complete row is looked for, before all rows are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,37 @@ class Statistic:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the rows of an entity: which statistic they are, and imported.
+
+    interruptions tells which rows were not read at their end.
+    """
+
+    identity: Identity | None
+    imported: Spans
+    interruptions: Interruptions
+
+    def is_complete(self, hour: datetime) -> bool:
+        """Return whether the row of an hour has the reading at its end."""
+        return contains(self.imported, hour) or not self.interruptions.include(
+            hour + HOUR
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the recorder has for an entity, in the unit of its Statistic."""
+    """What the recorder has for an entity, in the unit of its Statistic.
+
+    is_known says whether it is the statistic that is known; if not, nothing of what is
+    known about it holds.
+    """
 
     series: Series
     metadata: StatisticMetaData
     per_unit: float
     """How many of the stored unit make one of the Statistic's unit."""
+    number: int
+    is_known: bool
 
 
 def is_recording(hass: HomeAssistant) -> bool:
@@ -55,43 +84,63 @@ def is_recording(hass: HomeAssistant) -> bool:
     return "recorder" in hass.config.components
 
 
+def is_excluded(hass: HomeAssistant, entity_id: str) -> bool:
+    """Return whether the user has excluded an entity in the recorder."""
+    entity_filter = get_instance(hass).entity_filter
+    return entity_filter is not None and not entity_filter(entity_id)
+
+
 def sum_retention(hass: HomeAssistant) -> timedelta:
     """Return how long the recorder remembers a sum while an entity is not available."""
     return timedelta(days=get_instance(hass).keep_days) - HOUR
 
 
-async def async_read(
-    hass: HomeAssistant, statistics: Iterable[Statistic], since: datetime | None
-) -> dict[str, Recorded]:
-    """Return what was recorded for entities, by entity id.
+def read(
+    hass: HomeAssistant, statistic: Statistic, known: Known, since: datetime
+) -> Recorded | None:
+    """Return what was recorded for an entity. It waits for the database.
 
-    Entities without rows, or whose unit cannot be converted, are left out. The result
-    has at least what was recorded after since, and the row before it.
+    None if there is nothing, or its unit cannot be converted. The result has at least
+    what was recorded after since, and the complete row before it. It has everything if
+    the statistic is not the one that is known.
     """
-    return await get_instance(hass).async_add_executor_job(
-        _read, hass, tuple(statistics), since
-    )
+    found = get_metadata(hass, statistic_ids={statistic.entity_id})
+    if statistic.entity_id not in found:
+        return None
+    number, metadata = found[statistic.entity_id]
+    if (per_unit := _per_unit(metadata, statistic.unit)) is None:
+        return None
+    is_known = _is_known(hass, statistic, number, known.identity)
+    if not is_known:
+        known, since = Known(None, (), known.interruptions), EVER
+    begins = [since - before for before in _BEFORE] if since > _ALL else []
+    series = Series({})
+    for begin in (*begins, _ALL):
+        series = _series(hass, statistic, metadata, known, begin)
+        if any(hour < since for hour, _ in series.complete):
+            break
+    return Recorded(series, metadata, per_unit, number, is_known)
 
 
-def _read(
-    hass: HomeAssistant, statistics: tuple[Statistic, ...], since: datetime | None
-) -> dict[str, Recorded]:
-    """Read the statistics of entities, one after the other."""
-    found: dict[str, Recorded] = {}
-    known = get_metadata(
-        hass, statistic_ids={statistic.entity_id for statistic in statistics}
+def _is_known(
+    hass: HomeAssistant, statistic: Statistic, number: int, known: Identity | None
+) -> bool:
+    """Return whether a statistic is the one that is known; unknown ones are."""
+    if known is None:
+        return True
+    if known.number != number:
+        return False
+    return bool(
+        statistics_during_period(
+            hass,
+            known.witness,
+            known.witness + HOUR,
+            {statistic.entity_id},
+            "hour",
+            None,
+            {"state"},
+        )
     )
-    for statistic in statistics:
-        if statistic.entity_id not in known:
-            continue
-        _, metadata = known[statistic.entity_id]
-        if (per_unit := _per_unit(metadata, statistic.unit)) is None:
-            continue
-        series = _series(hass, statistic, metadata, since or _ALL)
-        if since and not any(hour < since for hour in series.hours):
-            series = _series(hass, statistic, metadata, _ALL)
-        found[statistic.entity_id] = Recorded(series, metadata, per_unit)
-    return found
 
 
 def _per_unit(metadata: StatisticMetaData, unit: str | None) -> float | None:
@@ -109,57 +158,60 @@ def _series(
     hass: HomeAssistant,
     statistic: Statistic,
     metadata: StatisticMetaData,
-    since: datetime,
+    known: Known,
+    begin: datetime,
 ) -> Series:
-    """Return the rows of an entity since a time, and how complete they are."""
+    """Return the rows of an entity from a time on, and how complete they are."""
     rows: dict[str, dict[datetime, Point]] = {}
     units = None
     if metadata["unit_class"] and statistic.unit:
         units = {metadata["unit_class"]: statistic.unit}
     for period in ("hour", "5minute"):
         found = statistics_during_period(
-            hass,
-            since - 2 * HOUR,
-            None,
-            {statistic.entity_id},
-            period,
-            units,
-            {"state", "sum"},
+            hass, begin, None, {statistic.entity_id}, period, units, {"state", "sum"}
         )
         rows[period] = {
             datetime.fromtimestamp(row["start"], UTC): Point(row["state"], row["sum"])
             for row in found.get(statistic.entity_id, [])
             if row["state"] is not None and row["sum"] is not None
         }
-    return _as_series(rows["hour"], rows["5minute"])
+    return _as_series(rows["hour"], rows["5minute"], known)
 
 
 def _as_series(
-    hours: Mapping[datetime, Point], moments: Mapping[datetime, Point]
+    hours: Mapping[datetime, Point], moments: Mapping[datetime, Point], known: Known
 ) -> Series:
     """Combine hourly and 5-minute rows, both in order, into a series.
 
-    An hour that has 5-minute rows and none of its own was not compiled when due.
+    An hour is incomplete if its last 5 minutes have no row while others of it have one.
     """
-    newest = hour_of(max(moments)) if moments else None
-    first: dict[datetime, Point] = {}
-    last: dict[datetime, Point] = {}
-    for moment, point in moments.items():
-        first.setdefault(hour_of(moment), point)
-        last[hour_of(moment)] = point
-    recorded = {
-        hour: RecordedHour(
-            point, complete=hour not in last or hour + _LAST_PERIOD in moments
+    begun = {hour_of(moment) for moment in moments}
+    newest = max(begun, default=None)
+    current = None
+    if newest is not None and newest not in hours:
+        current = next(
+            (
+                (newest, point)
+                for moment, point in moments.items()
+                if hour_of(moment) == newest
+                and not known.interruptions.include(moment + _PERIOD)
+            ),
+            None,
         )
-        for hour, point in hours.items()
-    } | {
-        hour: RecordedHour(point, complete=False, stored=False)
-        for hour, point in last.items()
-        if hour not in hours and hour != newest
-    }
     return Series(
-        hours=dict(sorted(recorded.items())),
-        current=(newest, first[newest]) if newest and newest not in hours else None,
+        hours={
+            hour: RecordedHour(
+                point,
+                complete=known.is_complete(hour)
+                and (
+                    hour not in begun
+                    or hour + _LAST_PERIOD in moments
+                    or contains(known.imported, hour)
+                ),
+            )
+            for hour, point in hours.items()
+        },
+        current=current,
     )
 
 
@@ -180,7 +232,7 @@ async def async_write(
             adjustment.amount * recorded.per_unit,
             stored_unit or "",
         )
-    if filling.rows:
+    if rows := (*filling.rows, *filling.carried):
         async_import_statistics(
             hass,
             recorded.metadata,
@@ -190,7 +242,7 @@ async def async_write(
                     state=row.state * recorded.per_unit,
                     sum=row.sum * recorded.per_unit,
                 )
-                for row in filling.rows
+                for row in rows
             ],
         )
     await instance.async_block_till_done()

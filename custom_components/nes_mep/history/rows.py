@@ -6,18 +6,18 @@ is the consumption in between.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import isclose
 from typing import Final
 
 from ..osgp import LoadProfileInterval
-from .gaps import HOUR, Gap, Point, Series, hour_of
+from .gaps import Gap, Point, Series
+from .spans import EVER, HOUR, Span, hour_of
+from .way import TOLERANCE, Counting, Reading, on_the_way
 
-_TOLERANCE: Final = 1e-3
-"""Sums and readings that differ by no more are equal, in shown units."""
 _SAME: Final = 1e-6
 """Rows that differ by no more need not be written again."""
 
@@ -28,7 +28,7 @@ class Skip(StrEnum):
     NO_READING = "no_reading"
     """The load profile has no usable reading at its end."""
     CONTRADICTS = "contradicts"
-    """The reading does not lie between those that Home Assistant has recorded."""
+    """The reading does not lie on the way between its neighbours."""
     BEFORE_RESET = "before_reset"
     """The register was reset after it."""
     SUMS_DO_NOT_FIT = "sums_do_not_fit"
@@ -56,170 +56,196 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """What fills the gaps of an entity: adjustments first, then rows."""
+    """What fills the gaps of an entity: adjustments first, then rows.
+
+    carried are rows of hours without a reading, which Home Assistant has made up: they
+    go on from the row before. hours are those that have their reading now, whether it
+    was there already or is written.
+    """
 
     adjustments: tuple[Adjustment, ...] = ()
     rows: tuple[Row, ...] = ()
+    carried: tuple[Row, ...] = ()
+    hours: tuple[datetime, ...] = ()
     skipped: Counter[Skip] = field(default_factory=Counter)
 
 
-def hour_readings(
+def readings_of(
     intervals: Iterable[LoadProfileInterval], key: str
-) -> dict[datetime, float]:
-    """Return readings of a register at the ends of hours, by the start of the hour.
+) -> tuple[Reading, ...]:
+    """Return the usable readings of a register, oldest first.
 
-    That is the last reading in an hour, if no further interval could have ended in it:
+    The last reading in an hour closes it if no further interval could have ended in it:
     if the interval that ends with the hour is missing, so is the hour.
     """
-    newest: dict[datetime, tuple[datetime, float]] = {}
+    found: dict[datetime, Reading] = {}
     for interval in intervals:
         if (value := interval.values.get(key)) is None:
             continue
-        hour = hour_of(interval.end - timedelta.resolution)
-        if interval.end <= hour + HOUR - interval.length:
-            continue
-        if hour not in newest or newest[hour][0] < interval.end:
-            newest[hour] = (interval.end, value)
-    return {hour: value for hour, (_, value) in sorted(newest.items())}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counting:
-    """How a register counts: at limit it starts again at 0; if signed, it can fall."""
-
-    limit: float | None = None
-    signed: bool = False
-
-    def step(self, before: float, after: float) -> float:
-        """Return what was counted between two readings.
-
-        A lower reading means a roll-over if that is the shorter way; otherwise the
-        register was reset and has counted from 0, as Home Assistant assumes.
-        """
-        if self.signed or after >= before - _TOLERANCE:
-            return after - before
-        if self.limit is not None and after + self.limit - before < self.limit / 2:
-            return after + self.limit - before
-        return after
-
-    def is_reset(self, before: float, after: float) -> bool:
-        """Return whether the register was reset between two readings."""
-        return self.step(before, after) == after != after - before
-
-    def is_plain(self, before: float, after: float) -> bool:
-        """Return whether what was counted is just the difference."""
-        return self.step(before, after) == after - before
-
-    def is_between(self, before: float, reading: float, after: float) -> bool:
-        """Return whether a reading lies between two others, as the register counts."""
-        way = self.step(before, reading) + self.step(reading, after)
-        return isclose(way, self.step(before, after), abs_tol=_TOLERANCE)
+        last = hour_of(interval.end - timedelta.resolution) + HOUR - interval.length
+        found[interval.end] = Reading(interval.end, value, interval.end > last)
+    return tuple(found[time] for time in sorted(found))
 
 
 def fill(
     series: Series,
     gaps: Iterable[Gap],
-    readings: Mapping[datetime, float],
+    readings: Sequence[Reading],
     counting: Counting,
     *,
     memory: timedelta,
+    within: Span,
+    reach: datetime = EVER,
 ) -> Filling:
     """Return what to write so that gaps are filled with readings of the load profile.
 
+    Only hours within a span are written; readings beside it tell what lies on the way.
     memory is how long Home Assistant remembers sums between two rows: after a longer
-    gap it has started at 0 again, which is corrected. Rows that are already right are
-    left out.
+    gap it has started at 0 again, which is corrected. reach is when the load profile
+    begins. Rows that are already right are left out.
     """
     adjustments: list[Adjustment] = []
     rows: list[Row] = []
+    carried: list[Row] = []
+    hours: list[datetime] = []
     skipped: Counter[Skip] = Counter()
     shift = 0.0
     for gap in gaps:
-        hours = {
-            hour: value
-            for hour, value in readings.items()
-            if hour < gap.end and (gap.start is None or hour >= gap.start)
-        }
-        if gap.start is not None:
-            skipped[Skip.NO_READING] += (gap.end - gap.start) // HOUR - len(hours)
-        if gap.right is None or gap.right_hour is None:
-            skipped[Skip.NOT_BACK_YET] += len(hours)
+        begin, end = max(gap.start or EVER, within[0]), min(gap.end, within[1])
+        if begin >= end:
             continue
-        kept = _consistent(gap, gap.right, hours, counting, skipped)
+        inside = [
+            reading for reading in readings if gap.span[0] < reading.time <= gap.span[1]
+        ]
+        closing = [
+            hour
+            for reading in inside
+            if reading.closes_hour
+            and begin <= (hour := hour_of(reading.time - timedelta.resolution)) < end
+        ]
+        if gap.start is not None or begin > EVER:
+            existing = (end - max(begin, min(hour_of(reach), end))) // HOUR
+            skipped[Skip.NO_READING] += max(0, existing - len(set(closing)))
+        if (corrected := _corrected_from(gap, counting)) is not None:
+            skipped[Skip.SUMS_DO_NOT_FIT] += sum(hour >= corrected for hour in closing)
+            closing = [hour for hour in closing if hour < corrected]
+            gap = replace(
+                gap, end=corrected, right=gap.stale[corrected], right_hour=corrected
+            )
+            end = min(gap.end, within[1])
+        if gap.right is None or gap.right_hour is None:
+            skipped[Skip.NOT_BACK_YET] += len(set(closing))
+            continue
+        places = on_the_way(
+            gap.left.state if gap.left else None, inside, gap.right.state, counting
+        )
+        kept = {
+            hour_of(reading.time - timedelta.resolution): reading
+            for reading in inside
+            if reading.closes_hour
+            and reading.time in places
+            and begin <= hour_of(reading.time - timedelta.resolution) < end
+        }
+        lost = Skip.BEFORE_RESET if _was_reset(gap, counting, places) else None
+        for hour in set(closing) - kept.keys():
+            older = places and hour < hour_of(min(places))
+            skipped[lost if lost and older else Skip.CONTRADICTS] += 1
         if not kept:
             continue
-        right_sum, found = _sums(gap, gap.right, kept, counting, shift)
-        missing = right_sum - (gap.right.sum + shift)
-        if abs(missing) > _TOLERANCE:
+        base, missing = _base(gap, gap.right, places, min(kept), counting, shift)
+        if abs(missing) > TOLERANCE:
             if not _may_adjust(gap, gap.right, counting, memory):
                 skipped[Skip.SUMS_DO_NOT_FIT] += len(kept)
                 continue
-            adjustments.append(Adjustment(gap.right_hour, missing))
+            adjustments.append(Adjustment(_first_after(gap, begin), missing))
             shift += missing
-        rows += found
+        found = {
+            hour: Row(hour, reading.value, base + places[reading.time])
+            for hour, reading in kept.items()
+        }
+        rows += found.values()
+        hours += found
+        carried += _carried(gap, found, base, places, end)
     return Filling(
         tuple(adjustments),
         tuple(row for row in rows if not _is_there(series, row)),
+        tuple(row for row in carried if not _is_there(series, row)),
+        tuple(hours),
         +skipped,
     )
 
 
-def _consistent(
-    gap: Gap,
-    right: Point,
-    hours: Mapping[datetime, float],
-    counting: Counting,
-    skipped: Counter[Skip],
-) -> dict[datetime, float]:
-    """Return the readings that agree with what was recorded around a gap.
+def _corrected_from(gap: Gap, counting: Counting) -> datetime | None:
+    """Return the first incomplete row if somebody has corrected the sums after it.
 
-    They are checked from the newest one backwards: each must lie between the left point
-    and the next reading.
+    Where a complete row precedes the gap, _may_adjust finds that out.
     """
-    kept: dict[datetime, float] = {}
-    after = right.state
-    for number, (hour, value) in enumerate(sorted(hours.items(), reverse=True)):
-        if gap.left is None:
-            if counting.is_reset(value, after):
-                skipped[Skip.BEFORE_RESET] += len(hours) - number
-                break
-        elif not counting.is_between(gap.left.state, value, after):
-            skipped[Skip.CONTRADICTS] += 1
-            continue
-        kept[hour] = after = value
-    return dict(sorted(kept.items()))
+    if gap.left is not None or gap.right is None or not gap.stale:
+        return None
+    hour, point = next(iter(gap.stale.items()))
+    counted = gap.right.state - point.state
+    is_plain = not counting.is_reset(point.state, gap.right.state)
+    if is_plain and abs(gap.right.sum - point.sum - counted) > TOLERANCE:
+        return hour
+    return None
 
 
-def _sums(
+def _was_reset(gap: Gap, counting: Counting, places: Mapping[datetime, float]) -> bool:
+    """Return whether the older readings of a gap are those before a reset."""
+    assert gap.right
+    if gap.left is None:
+        return True
+    return bool(places) and counting.is_reset(gap.left.state, gap.right.state)
+
+
+def _base(
     gap: Gap,
     right: Point,
-    readings: Mapping[datetime, float],
+    places: Mapping[datetime, float],
+    first: datetime,
     counting: Counting,
     shift: float,
-) -> tuple[float, list[Row]]:
-    """Return the sum that the right point should have, and the rows of a gap.
+) -> tuple[float, float]:
+    """Return the sum at place 0, and what the sums after the gap lack.
 
-    If nothing was recorded before, the sums begin at 0 with the oldest reading.
+    If nothing was recorded before, the sums begin at 0 with the last reading before the
+    first hour that is written, or with the first one in it.
     """
-    rows: list[Row] = []
+    right_sum = right.sum + shift
     if gap.left is None:
-        state, total = next(iter(readings.values())), 0.0
+        before = [
+            place for time, place in places.items() if first - HOUR < time <= first
+        ]
+        within = [place for time, place in places.items() if time > first]
+        base = -(before[-1] if before else within[0])
+    elif counting.is_reset(gap.left.state, right.state) and not counting.rolls_over(
+        gap.left.state, right.state
+    ):
+        # What Home Assistant has counted before the reset stays.
+        base = right_sum - right.state
     else:
-        state, total = gap.left.state, gap.left.sum + shift
-    for hour, value in readings.items():
-        total += counting.step(state, value)
-        state = value
-        rows.append(Row(hour, value, total))
-    return total + counting.step(state, right.state), rows
+        base = gap.left.sum + shift - counting.start(gap.left.state, right.state)
+    return base, base + right.state - right_sum
+
+
+def _first_after(gap: Gap, begin: datetime) -> datetime:
+    """Return from which hour on the sums are shifted.
+
+    Where nothing complete was recorded before, that includes incomplete rows.
+    """
+    assert gap.right_hour
+    if gap.left is not None:
+        return gap.right_hour
+    return min([hour for hour in gap.stale if hour >= begin], default=gap.right_hour)
 
 
 def _may_adjust(gap: Gap, right: Point, counting: Counting, memory: timedelta) -> bool:
     """Return whether there is a known reason why the sums after a gap do not fit.
 
-    Nothing was recorded before; the register has started again at 0 within it; or Home
+    Nothing was recorded before; the register has rolled over within it; or Home
     Assistant had forgotten the sum. Otherwise somebody has corrected the sums.
     """
-    if gap.left is None or not counting.is_plain(gap.left.state, right.state):
+    if gap.left is None or counting.rolls_over(gap.left.state, right.state):
         return True
     assert gap.start is not None
     return gap.end - gap.start > memory and right.sum < gap.left.sum + (
@@ -227,17 +253,42 @@ def _may_adjust(gap: Gap, right: Point, counting: Counting, memory: timedelta) -
     )
 
 
+def _carried(
+    gap: Gap,
+    found: Mapping[datetime, Row],
+    base: float,
+    places: Mapping[datetime, float],
+    end: datetime,
+) -> Iterable[Row]:
+    """Return the rows of hours without a reading that Home Assistant has made up.
+
+    They keep their state if it lies on the way; otherwise they go on from the row
+    before. So they neither fall below it nor anticipate what was counted later.
+    """
+    before = min(found)
+    after = {time: place for time, place in places.items() if time > before}
+    last = found[before]
+    for hour in sorted({*found, *gap.stale}):
+        if hour in found:
+            last = found[hour]
+        elif before < hour < end:
+            limit = min(
+                (place for time, place in after.items() if time > hour + HOUR),
+                default=gap.right.state if gap.right else last.state,
+            )
+            state = gap.stale[hour].state
+            if last.state <= state and last.sum - base <= state <= limit:
+                last = Row(hour, state, base + state)
+            yield Row(hour, last.state, last.sum)
+
+
 def _is_there(series: Series, row: Row) -> bool:
     """Return whether a row is recorded with the same values."""
     recorded = series.hours.get(row.hour)
-    return (
-        recorded is not None
-        and recorded.stored
-        and all(
-            isclose(now, then, abs_tol=_SAME)
-            for now, then in (
-                (row.state, recorded.point.state),
-                (row.sum, recorded.point.sum),
-            )
+    return recorded is not None and all(
+        isclose(now, then, abs_tol=_SAME)
+        for now, then in (
+            (row.state, recorded.point.state),
+            (row.sum, recorded.point.sum),
         )
     )

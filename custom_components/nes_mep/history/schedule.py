@@ -1,27 +1,30 @@
 """When the history of the energy entities is imported from the load profile."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from enum import StrEnum
 import logging
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import EVENT_RECORDER_5MIN_STATISTICS_GENERATED
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
-from homeassistant.helpers.storage import Store
 
-from ..const import DOMAIN
 from ..osgp import HostClock, MeterError, is_out_of_reach
-from .gaps import hour_of
-from .importer import (
+from .gaps import Gap
+from .importer import HistoryImporter
+from .interruptions import InterruptionWatch
+from .memory import HistoryMemory
+from .recorder import is_recording
+from .result import (
+    ExcludedError,
     HistoryImport,
-    HistoryImporter,
     NoLoadProfileError,
     NoRecorderError,
     NothingRecordedError,
 )
-from .recorder import is_recording
+from .spans import EVER, Spans, hour_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -35,13 +38,22 @@ _LOOK_DELAY: Final = 5.0
 _LOOK_FOR: Final = timedelta(hours=1)
 """How long to wait for the first row of entities that have none."""
 
-type Marks = dict[str, str]
-"""Up to which time (ISO 8601) the statistics of entities were checked, by key."""
+_WRONG_CLOCK: Final = timedelta(minutes=1)
+"""Nothing is imported automatically while the meter's clock is off by more."""
 
 
-def history_store(hass: HomeAssistant, entry_id: str) -> Store[Marks]:
-    """Return the store of the marks of an entry."""
-    return Store(hass, 1, f"{DOMAIN}.{entry_id}.history")
+class HistoryState(StrEnum):
+    """How far the import of the history is."""
+
+    WAITING = "waiting"
+    """For statistics, for the meter's clock, or for the action."""
+    IMPORTING = "importing"
+    COMPLETE = "complete"
+    """Nothing is missing that the load profile has."""
+    NOTHING_TO_IMPORT = "nothing_to_import"
+    """There is no load profile, or no recorder."""
+    PAUSED = "paused"
+    """An import was cut, and will go on."""
 
 
 class History:
@@ -57,71 +69,114 @@ class History:
         hass: HomeAssistant,
         entry: ConfigEntry,
         importer: HistoryImporter,
+        memory: HistoryMemory,
         clock: HostClock,
+        *,
+        on_change: Callable[[], None],
+        on_drift: Callable[[float], None],
     ) -> None:
-        """Initialize; nothing is imported before async_start or async_import."""
+        """Initialize; nothing is imported before async_start or async_import.
+
+        on_change is called when the state has changed, on_drift with the seconds that
+        the meter's clock is ahead, when it was read.
+        """
         self._hass = hass
         self._entry = entry
         self._title = entry.title
         self._importer = importer
+        self._memory = memory
         self._clock = clock
-        self._store = history_store(hass, entry.entry_id)
+        self._on_change = on_change
+        self._on_drift = on_drift
         self._turn = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
-        self._marks: Marks | None = None
         self._interrupted_at: datetime | None = None
+        self._looked_until: datetime | None = None
         self._is_read_whole = False
+        self._listeners: list[Callable[[], None]] = []
+        try:
+            self._state = HistoryState(memory.state or "")
+        except ValueError:
+            self._state = HistoryState.WAITING
+        if self._state is HistoryState.IMPORTING:
+            self._state = HistoryState.PAUSED
+
+    @property
+    def state(self) -> HistoryState:
+        """How far the import is."""
+        return self._state
 
     @property
     def progress(self) -> int | None:
         """The percentage of the newest import that is done, None if there is none."""
         return self._importer.progress
 
+    @property
+    def imported_hours(self) -> dict[str, Spans]:
+        """The hours whose rows were imported, by key of the entity."""
+        return {
+            key: each.imported
+            for key, each in self._memory.entities.items()
+            if each.imported
+        }
+
+    @callback
+    def async_add_import_listener(self, listener: Callable[[], None]) -> CALLBACK_TYPE:
+        """Call a listener after each import that has written rows."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
     @callback
     def async_start(
         self,
         async_add_listener: Callable[[CALLBACK_TYPE], CALLBACK_TYPE],
         is_read_whole: Callable[[], bool],
+        interval: timedelta,
+        *,
+        is_automatic: bool,
     ) -> None:
-        """Import automatically, in the background, until the entry is unloaded.
+        """Note interruptions, until the entry is unloaded, and import automatically.
 
         async_add_listener calls its argument after each poll, and is_read_whole says
-        whether the last one was complete.
+        whether the last one was complete; there is one each interval.
         """
-        self._async_note_interruption()
-        self._is_read_whole = is_read_whole()
+        watch = InterruptionWatch(self._memory, self._clock, interval)
 
         @callback
         def on_poll() -> None:
-            was_read_whole, self._is_read_whole = self._is_read_whole, is_read_whole()
-            if self._is_read_whole and not was_read_whole:
-                self._async_note_interruption()
+            self._is_read_whole = is_read_whole()
+            if not self._is_read_whole:
+                watch.async_failed()
+            elif watch.async_read():
+                self._interrupted_at = self._clock.now()
 
+        on_poll()
+        self._interrupted_at = self._clock.now()
         self._entry.async_on_unload(async_add_listener(on_poll))
-        self._entry.async_on_unload(
-            self._hass.bus.async_listen(
-                EVENT_RECORDER_5MIN_STATISTICS_GENERATED, self._async_on_statistics
+        self._entry.async_on_unload(self._memory.async_save)
+        if is_automatic:
+            self._entry.async_on_unload(
+                self._hass.bus.async_listen(
+                    EVENT_RECORDER_5MIN_STATISTICS_GENERATED, self._async_on_statistics
+                )
             )
-        )
         # Before the meter is closed, so that no failure is reported.
         self._entry.async_on_unload(self._async_stop)
 
     @callback
-    def _async_note_interruption(self) -> None:
-        """Note that readings were missing until now."""
-        self._interrupted_at = self._clock.now()
-
-    @callback
     def _async_on_statistics(self, _event: Event) -> None:
-        """Look for missing hours, if that is due."""
+        """Look for missing hours, if that is due.
+
+        It is after an interruption, and once an hour: statistics may have been deleted.
+        """
         since = self._interrupted_at
         # The hours before the one in which the interruption ended must be compiled.
-        if (
-            since is not None
-            and self._is_read_whole
-            and not self._turn.locked()
-            and self._clock.now() >= hour_of(since) + _COMPILED_AFTER
-        ):
+        is_due = (
+            self._looked_until != self._last_hour_end
+            if since is None
+            else self._clock.now() >= hour_of(since) + _COMPILED_AFTER
+        )
+        if is_due and self._is_read_whole and not self._turn.locked():
             self._task = self._entry.async_create_background_task(
                 self._hass, self.async_look_through(), f"{self._title} history"
             )
@@ -135,6 +190,7 @@ class History:
         """Import what is missing since the last check, and log the result."""
         if not is_recording(self._hass):
             self._interrupted_at = None
+            self._show(HistoryState.NOTHING_TO_IMPORT)
             return
         await self._clock.sleep(_LOOK_DELAY)
         since = self._interrupted_at
@@ -146,46 +202,68 @@ class History:
                 _LOGGER.warning(
                     "%s: the history cannot be imported: %s", self._title, err
                 )
+                self._show(HistoryState.NOTHING_TO_IMPORT)
             else:
-                # It is tried again after the next statistics, if the meter answers.
+                # It goes on after the next statistics, if the meter answers.
                 _LOGGER.info("%s: the history was not imported: %s", self._title, err)
-        if self._interrupted_at == since and (
-            is_done or since is None or self._clock.now() - since > _LOOK_FOR
-        ):
+        if is_done and self._interrupted_at == since:
             self._interrupted_at = None
 
     async def _async_look_through(self) -> bool:
-        """Import what is missing since the last check, and store the new marks.
+        """Import what is missing since the last check.
 
-        Return whether all entities were checked, and none still waits for statistics.
+        Return whether all entities were checked, and none still waits for statistics,
+        unless it has waited long enough.
         """
-        if self._marks is None:
-            self._marks = await self._store.async_load() or {}
-        end = self._last_hour_end
-        since = {key: datetime.fromisoformat(mark) for key, mark in self._marks.items()}
-        statistics = self._importer.statistics
-        # Entities that were never checked have no mark.
+        await self._async_survey()
+        end = self._looked_until = self._last_hour_end
         plan = {
             key: gaps
-            for key, gaps in (
-                await self._importer.async_plan(statistics, since, end)
-            ).items()
+            for key, gaps in (await self._importer.async_plan(end)).items()
             if all(gap.right is not None for gap in gaps)
         }
-        if any(plan.values()):
+        waits = not self._importer.statistics.keys() <= plan.keys()
+        state = HistoryState.WAITING if waits else HistoryState.COMPLETE
+        if not any(plan.values()):
+            if self._state is HistoryState.NOTHING_TO_IMPORT:
+                state = self._state
+        else:
+            drift = await self._async_read_drift()
+            if abs(drift) > _WRONG_CLOCK:
+                self._show(HistoryState.WAITING)
+                return False
             try:
-                done = await self._importer.async_import(statistics, plan, since, end)
+                done = await self._async_import(plan, drift)
             except NoLoadProfileError:
                 _LOGGER.debug("%s has no usable load profile", self._title)
+                state = HistoryState.NOTHING_TO_IMPORT
             else:
                 _LOGGER.info(
                     "%s: %s hours of history were imported from the load profile",
                     self._title,
                     done.hours_written,
                 )
-        self._marks |= dict.fromkeys(plan, end.isoformat())
-        await self._store.async_save(self._marks)
-        return statistics.keys() <= plan.keys()
+                if done.lost:
+                    return False
+        for key in plan:
+            self._memory.of(key).checked = ((EVER, end),)
+        self._show(state)
+        return not waits or self._has_waited
+
+    async def _async_survey(self) -> None:
+        """Find past times in which Home Assistant was off, once after an update."""
+        if not self._memory.is_survey_due:
+            return
+        hours = await self._importer.async_survey()
+        self._memory.is_survey_due = False
+        self._memory.async_save()
+        if hours:
+            _LOGGER.info(
+                "%s: in %s hours of the past nothing was recorded, or not to their end; "
+                "they are compared with the load profile",
+                self._title,
+                hours,
+            )
 
     async def async_import(
         self, start: datetime | None = None, end: datetime | None = None
@@ -194,19 +272,62 @@ class History:
 
         Raises MeterError if the meter cannot be read, NoLoadProfileError if it has no
         readings of the entities, NothingRecordedError if there are no statistics yet,
-        and NoRecorderError if there will be none.
+        and NoRecorderError or ExcludedError if there will be none.
         """
         if not is_recording(self._hass):
             raise NoRecorderError
+        if not self._importer.statistics and self._importer.excluded:
+            raise ExcludedError
         async with self._turn:
             last = self._last_hour_end
             until = last if end is None else min(last, hour_of(end))
-            statistics = self._importer.statistics
-            since = {} if start is None else dict.fromkeys(statistics, hour_of(start))
-            plan = await self._importer.async_plan(statistics, since, until)
+            since = EVER if start is None else hour_of(start)
+            plan = await self._importer.async_plan(until, (since, until))
             if not plan:
                 raise NothingRecordedError
-            return await self._importer.async_import(statistics, plan, since, until)
+            before = self._state
+            done = await self._async_import(plan, await self._async_read_drift())
+            self._show(HistoryState.COMPLETE if since == EVER else before)
+            return done
+
+    async def _async_import(
+        self, plan: Mapping[str, tuple[Gap, ...]], drift: timedelta
+    ) -> HistoryImport:
+        """Import what a plan says, and tell those who listen."""
+        before = self._state
+        self._show(HistoryState.IMPORTING)
+        try:
+            done = await self._importer.async_import(plan, drift)
+        except NoLoadProfileError:
+            self._show(before)
+            raise
+        except BaseException:
+            self._show(HistoryState.PAUSED)
+            raise
+        if done.hours_written:
+            for listener in tuple(self._listeners):
+                listener()
+        return done
+
+    async def _async_read_drift(self) -> timedelta:
+        """Return how far the meter's clock is ahead; it is reported as well."""
+        drift = await self._importer.async_read_drift()
+        self._on_drift(drift.total_seconds())
+        return drift
+
+    @callback
+    def _show(self, state: HistoryState) -> None:
+        """Remember and show how far the import is."""
+        if state is not self._state:
+            self._state = self._memory.state = state
+            self._on_change()
+        self._memory.async_save()
+
+    @property
+    def _has_waited(self) -> bool:
+        """Whether entities without statistics were waited for long enough."""
+        since = self._interrupted_at
+        return since is None or self._clock.now() - since > _LOOK_FOR
 
     @property
     def _last_hour_end(self) -> datetime:
