@@ -137,7 +137,11 @@ def fill(
             skipped[Skip.NOT_BACK_YET] += len(set(closing))
             continue
         places = on_the_way(
-            gap.left.state if gap.left else None, inside, gap.right.state, counting
+            gap.left.state if gap.left else None,
+            inside,
+            gap.right.state,
+            gap.right_hour + HOUR,
+            counting,
         )
         kept = {
             hour_of(reading.time - timedelta.resolution): reading

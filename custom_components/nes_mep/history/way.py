@@ -65,12 +65,16 @@ class Reading:
 
 
 def on_the_way(
-    left: float | None, readings: Sequence[Reading], right: float, counting: Counting
+    left: float | None,
+    readings: Sequence[Reading],
+    right: float,
+    right_time: datetime,
+    counting: Counting,
 ) -> dict[datetime, float]:
     """Return where the readings are that lie on the way, on the scale of right.
 
     readings are in order. left is the recorded reading before them, None if there is
-    none, and right the recorded one after them.
+    none, and right the recorded one after them, at right_time.
     """
     if counting.signed:
         return _without_detours(left, readings, right)
@@ -81,7 +85,7 @@ def on_the_way(
         if (place := _place(reading.value, lowest, right, counting)) is not None
     ]
     chain = _undisputed(placed, is_open=left is None)
-    return dict(chain if left is not None else _since_jump(chain, right))
+    return dict(chain if left is not None else _since_jump(chain, right_time, right))
 
 
 def _place(
@@ -136,22 +140,21 @@ def _lengths(places: Sequence[float]) -> list[int]:
 
 
 def _since_jump(
-    chain: list[tuple[datetime, float]], right: float
+    chain: list[tuple[datetime, float]], right_time: datetime, right: float
 ) -> list[tuple[datetime, float]]:
     """Return the readings since a jump that outweighs everything else.
 
     Where nothing was recorded before, nothing else tells whether the oldest readings
     belong to the register as it is. A single one proves nothing.
     """
-    places = [place for _, place in chain]
-    steps = [after - before for before, after in pairwise([*places, right])]
+    way = [*chain, (right_time, right)]
+    steps = [after - before for (_, before), (_, after) in pairwise(way)]
     total = sum(steps)
     for index in reversed(range(len(steps))):
-        later = chain[index + 1] if index + 1 < len(chain) else None
-        hours = (later[0] - chain[index][0]) / HOUR if later else 1.0
+        (before, _), (after, place) = way[index : index + 2]
         most = max(
-            _MOST_PER_HOUR * max(hours, 1.0),
-            (1 - _RESET) * (later[1] if later else right),
+            _MOST_PER_HOUR * max((after - before) / HOUR, 1.0),
+            (1 - _RESET) * place,
             total - steps[index],
         )
         if steps[index] > most:
