@@ -1,1 +1,1 @@
-"""Tests of the NES / Echelon smart meter integration."""
+"""Tests of the integration of NES (Echelon) smart meters."""

@@ -44,7 +44,7 @@ MARGIN: Final = 24  # around a dialogue
 PORT: Final = "socket://192.168.1.20:8888"
 
 DIALOGUE: Final = "step-flow-form"
-NAME: Final = "NES / Echelon smart meter"
+NAME: Final = "NES smart meter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The NES / Echelon smart meter integration: reads a meter over its MEP."""
+"""The integration of NES (Echelon) smart meters: reads a meter over its MEP."""
 
 from homeassistant.config_entries import (
     SIGNAL_CONFIG_ENTRY_CHANGED,
