@@ -17,6 +17,7 @@ _LAYERS = (
     ("mbus", "targets"),
     ("entity",),
     ("config_flow", "repairs", "coordinator"),
+    ("costs",),
     ("monitor",),
     ("history",),
     ("issues", "slow_readings"),

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 DEFAULTS = {
     "scan_interval": 10,
     "recovery": {"resync_automatically": True},
-    "history": {"import_history": True},
+    "history": {"import_history": True, "import_costs": False},
 }
 
 
@@ -46,6 +46,7 @@ async def test_defaults(
         "scan_interval": 10,
         "resync_automatically": True,
         "import_history": True,
+        "import_costs": False,
     }
 
 
@@ -62,7 +63,7 @@ async def test_options_are_kept_flat(
     chosen = {
         "scan_interval": 30,
         "recovery": {"resync_automatically": False},
-        "history": {"import_history": False},
+        "history": {"import_history": False, "import_costs": True},
     }
 
     result = await submit(client, OPTIONS, form, chosen)
@@ -73,6 +74,7 @@ async def test_options_are_kept_flat(
         "scan_interval": 30,
         "resync_automatically": False,
         "import_history": False,
+        "import_costs": True,
     }
     assert entry.state is ConfigEntryState.LOADED
     assert entry.runtime_data.coordinator.update_interval == timedelta(seconds=30)
@@ -109,6 +111,7 @@ async def test_mistakes(
         "scan_interval": 15,
         "resync_automatically": True,
         "import_history": True,
+        "import_costs": False,
     }
 
 

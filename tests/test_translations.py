@@ -28,12 +28,17 @@ SAME_EVERYWHERE: Final = {"Port", "TLS"}
 """Texts that no language translates."""
 
 SAME: Final[Mapping[str, set[str]]] = {
-    "da": {"Flow", "Flow {register}"},
+    "da": {"Flow", "Flow {register}", "Import"},
     "fr": {"Mode", "Options", "Table", "Tables", "Volume", "Volume {register}"},
     "it": {"Volume", "Volume {register}"},
-    "nb": {"Tariff", *(f"Tariff {tariff}" for tariff in range(1, 9))},
-    "nl": {"Meter", "Volume", "Volume {register}", "handshakes", "resets"},
-    "sv": {"Tariff", *(f"Tariff {tariff}" for tariff in range(1, 9))},
+    "nb": {"Import", "Tariff", *(f"Tariff {tariff}" for tariff in range(1, 9))},
+    "nl": {"Factor", "Meter", "Volume", "Volume {register}", "handshakes", "resets"},
+    "sv": {
+        "Export",
+        "Import",
+        "Tariff",
+        *(f"Tariff {tariff}" for tariff in range(1, 9)),
+    },
 }
 """Texts that are right as they are in English, by language."""
 

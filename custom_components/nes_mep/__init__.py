@@ -12,8 +12,15 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
-from .const import CONF_IMPORT_HISTORY, DEFAULT_IMPORT_HISTORY, DOMAIN
+from .const import (
+    CONF_IMPORT_COSTS,
+    CONF_IMPORT_HISTORY,
+    DEFAULT_IMPORT_COSTS,
+    DEFAULT_IMPORT_HISTORY,
+    DOMAIN,
+)
 from .coordinator import MeterCoordinator, NesMepConfigEntry, NesMepData
+from .costs import CostImporter, Costs, costs_store
 from .history import History, HistoryImporter
 from .issues import async_clear_issues
 from .mbus import device_identifier
@@ -50,7 +57,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> bo
     coordinator = MeterCoordinator(hass, entry)
     await coordinator.async_config_entry_first_refresh()
     history = await _async_make_history(hass, entry, coordinator)
-    entry.runtime_data = NesMepData(coordinator, history)
+    costs = _make_costs(hass, entry, coordinator, history)
+    entry.runtime_data = NesMepData(coordinator, history, costs)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     assert coordinator.update_interval is not None
     history.async_start(
@@ -59,6 +67,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> bo
         coordinator.update_interval,
         is_automatic=entry.options.get(CONF_IMPORT_HISTORY, DEFAULT_IMPORT_HISTORY),
     )
+    if entry.options.get(CONF_IMPORT_COSTS, DEFAULT_IMPORT_COSTS):
+        costs.async_start(history.async_add_import_listener)
     return True
 
 
@@ -88,6 +98,23 @@ async def _async_make_history(
     )
 
 
+def _make_costs(
+    hass: HomeAssistant,
+    entry: NesMepConfigEntry,
+    coordinator: MeterCoordinator,
+    history: History,
+) -> Costs:
+    """Return what imports the costs of the hours that were imported."""
+    importer = CostImporter(
+        hass,
+        coordinator.meter,
+        clock=coordinator.monitor.clock,
+        entity_ids=lambda: enabled_entities(hass, entry),
+        imported_hours=lambda: history.imported_hours,
+    )
+    return Costs(hass, entry, importer, coordinator.monitor.clock)
+
+
 async def async_unload_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> bool:
     """Remove the entities; the coordinator closes the meter after that."""
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
@@ -96,6 +123,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> b
 async def async_remove_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> None:
     """Delete what is stored about the meter of an entry that was removed."""
     await async_remove_monitor(hass, entry)
+    await costs_store(hass, entry.entry_id).async_remove()
 
 
 async def async_remove_config_entry_device(

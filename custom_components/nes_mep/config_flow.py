@@ -31,10 +31,12 @@ from homeassistant.helpers.selector import (
 )
 
 from .const import (
+    CONF_IMPORT_COSTS,
     CONF_IMPORT_HISTORY,
     CONF_KEY,
     CONF_RESYNC_AUTOMATICALLY,
     CONF_SECURITY,
+    DEFAULT_IMPORT_COSTS,
     DEFAULT_IMPORT_HISTORY,
     DEFAULT_RESYNC_AUTOMATICALLY,
     DEFAULT_SCAN_INTERVAL,
@@ -125,7 +127,10 @@ REAUTH_SCHEMA = vol.Schema({vol.Required(CONF_KEY): _KEY_SELECTOR})
 
 _OPTIONS_SECTIONS = {
     "recovery": {CONF_RESYNC_AUTOMATICALLY: DEFAULT_RESYNC_AUTOMATICALLY},
-    "history": {CONF_IMPORT_HISTORY: DEFAULT_IMPORT_HISTORY},
+    "history": {
+        CONF_IMPORT_HISTORY: DEFAULT_IMPORT_HISTORY,
+        CONF_IMPORT_COSTS: DEFAULT_IMPORT_COSTS,
+    },
 }
 """The options of each section with their defaults; sections are not stored."""
 

@@ -10,6 +10,7 @@ CONF_KEY_KIND: Final = "key_kind"
 
 CONF_RESYNC_AUTOMATICALLY: Final = "resync_automatically"
 CONF_IMPORT_HISTORY: Final = "import_history"
+CONF_IMPORT_COSTS: Final = "import_costs"
 
 DEFAULT_SCAN_INTERVAL: Final = 10
 """Seconds between two polls."""
@@ -18,3 +19,4 @@ MAX_SCAN_INTERVAL: Final = 3600
 
 DEFAULT_RESYNC_AUTOMATICALLY: Final = True
 DEFAULT_IMPORT_HISTORY: Final = True
+DEFAULT_IMPORT_COSTS: Final = False

@@ -14,6 +14,7 @@ from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .const import CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
+from .costs import Costs
 from .descriptions import DEFAULT_REGISTERS, describe_register
 from .history import History
 from .issues.security import TlsProbe
@@ -339,6 +340,7 @@ class NesMepData:
 
     coordinator: MeterCoordinator
     history: History
+    costs: Costs
 
 
 type NesMepConfigEntry = ConfigEntry[NesMepData]

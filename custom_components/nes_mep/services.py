@@ -22,6 +22,7 @@ from homeassistant.util.json import JsonObjectType
 
 from .const import DOMAIN
 from .coordinator import NesMepConfigEntry
+from .costs import COST_FIELDS, ContradictingPricesError, CostRequest
 from .event import event_as_json
 from .history import HistoryError
 from .osgp import MeterError, parse_table, table_name
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 else:
     import voluptuous as vol
 
+SERVICE_IMPORT_COSTS: Final = "import_costs"
 SERVICE_IMPORT_HISTORY: Final = "import_history"
 SERVICE_READ_EVENTS: Final = "read_events"
 SERVICE_READ_TABLE: Final = "read_table"
@@ -63,6 +65,7 @@ def _time(value: object) -> datetime:
     return time
 
 
+IMPORT_COSTS_SCHEMA: Final = vol.Schema({**_TARGET, **COST_FIELDS})
 IMPORT_HISTORY_SCHEMA: Final = vol.Schema(
     {
         **_TARGET,
@@ -91,6 +94,14 @@ READ_TABLE_SCHEMA: Final = vol.Schema(
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions of the integration."""
+    service.async_register_admin_service(
+        hass,
+        DOMAIN,
+        SERVICE_IMPORT_COSTS,
+        _async_import_costs,
+        schema=IMPORT_COSTS_SCHEMA,
+        supports_response=SupportsResponse.OPTIONAL,
+    )
     service.async_register_admin_service(
         hass,
         DOMAIN,
@@ -162,10 +173,7 @@ async def _async_import_history(call: ServiceCall) -> ServiceResponse:
         dt_util.as_utc(time) if (time := call.data.get(name)) else None
         for name in (ATTR_START, ATTR_END)
     )
-    if start is not None and end is not None and start >= end:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN, translation_key="empty_span"
-        )
+    _check_span(start, end)
 
     return await _async_ask(call, partial(async_import_history, start=start, end=end))
 
@@ -180,6 +188,36 @@ async def async_import_history(
     Return what _async_import_history answers. Raises MeterError and HistoryError.
     """
     return (await entry.runtime_data.history.async_import(start, end)).as_json
+
+
+async def _async_import_costs(call: ServiceCall) -> ServiceResponse:
+    """Import the costs of hours that were imported, for each targeted meter.
+
+    The response has hours_written, and for each energy entity in the Energy dashboard
+    what was written and skipped, what that cost before and after, and the prices used.
+    """
+    try:
+        request = CostRequest.of_action(call.data)
+    except ContradictingPricesError as err:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="contradicting_prices",
+            translation_placeholders={"time": err.time.isoformat()},
+        ) from err
+    _check_span(request.start, request.end)
+
+    async def import_costs(entry: NesMepConfigEntry) -> JsonObjectType:
+        return (await entry.runtime_data.costs.async_import(request)).as_json
+
+    return await _async_ask(call, import_costs)
+
+
+def _check_span(start: datetime | None, end: datetime | None) -> None:
+    """Raise ServiceValidationError for a span without any hour."""
+    if start is not None and end is not None and start >= end:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="empty_span"
+        )
 
 
 async def _async_read_events(call: ServiceCall) -> ServiceResponse:

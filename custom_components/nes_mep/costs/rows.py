@@ -15,8 +15,8 @@ from itertools import pairwise
 from math import isclose
 from typing import Final
 
-from ..history.gaps import HOUR
 from ..history.rows import Adjustment
+from ..history.spans import HOUR
 from .prices import Prices
 
 _SAME: Final = 1e-6

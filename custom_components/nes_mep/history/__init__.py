@@ -2,7 +2,7 @@
 
 from .importer import HistoryImporter
 from .memory import HistoryMemory
-from .result import HistoryError, HistoryImport
+from .result import HistoryError, HistoryImport, NoRecorderError
 from .schedule import History, HistoryState
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "HistoryImporter",
     "HistoryMemory",
     "HistoryState",
+    "NoRecorderError",
 ]
