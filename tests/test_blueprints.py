@@ -22,7 +22,10 @@ import yaml
 from custom_components.nes_mep.const import DOMAIN
 from custom_components.nes_mep.link.errors import FailureKind
 from custom_components.nes_mep.osgp import Meter
-from homeassistant.core import HomeAssistant, ServiceCall, callback
+from custom_components.nes_mep.services import IMPORT_COSTS_SCHEMA
+from homeassistant.core import HomeAssistant, ServiceCall, SupportsResponse, callback
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import parse_yaml
@@ -34,7 +37,7 @@ from .simulator import Fault, SimulatedMeter
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
 FOLDER = Path(__file__).parent.parent / "blueprints"
-PATHS = sorted(FOLDER.glob("automation/nes_mep/*.yaml"))
+PATHS = sorted(FOLDER.glob("*/nes_mep/*.yaml"))
 REPOSITORY = "nes-mep/ha-nes-mep"
 AUTOMATION = "automation.test"
 
@@ -50,11 +53,12 @@ def head(path: Path) -> dict[str, Any]:
     return metadata
 
 
-def test_there_are_two() -> None:
+def test_there_are_three() -> None:
     """Those that the documentation tells about."""
     assert [path.stem for path in PATHS] == [
         "notify_when_resync_fails",
         "resync_on_error",
+        "costs_of_imported_hours",
     ]
 
 
@@ -71,9 +75,14 @@ def test_metadata(path: Path) -> None:
         assert field["name"]
         assert field["description"]
         assert field["selector"]
+    assert metadata["domain"] == path.parent.parent.name
+    needed = {
+        "automation": ["link"],
+        "script": ["meter", "price_data"],
+    }
     assert [
         name for name, field in metadata["input"].items() if "default" not in field
-    ] == ["link"]
+    ] == needed[metadata["domain"]]
 
 
 def test_kinds() -> None:
@@ -92,7 +101,8 @@ async def test_import_by_url(
     path: Path,
 ) -> None:
     """Home Assistant imports it from its address, and finds nothing wrong."""
-    assert await async_setup_component(hass, "automation", {})
+    domain = head(path)["domain"]
+    assert await async_setup_component(hass, domain, {})
     where = path.relative_to(FOLDER.parent)
     aioclient_mock.get(
         f"https://raw.githubusercontent.com/{REPOSITORY}/main/{where}",
@@ -107,7 +117,7 @@ async def test_import_by_url(
     assert answer["success"]
     assert answer["result"]["suggested_filename"] == f"nes-mep/{path.stem}"
     assert answer["result"]["validation_errors"] is None
-    assert answer["result"]["blueprint"]["metadata"]["domain"] == "automation"
+    assert answer["result"]["blueprint"]["metadata"]["domain"] == domain
 
 
 async def until(is_so: Callable[[], object]) -> None:
@@ -378,3 +388,128 @@ def test_yaml_is_plain() -> None:
         assert len(list(yaml.parse(text))) > 2
         for line in text.splitlines():
             assert len(line) <= 90 or "source_url" in line
+
+
+def by_area(day: str) -> dict[str, Any]:
+    """Return prices as nordpool and omie answer, with an end and per area."""
+    start = dt_util.parse_datetime(f"{day}T00:00:00+00:00")
+    return {
+        area: [
+            {
+                "start": (start + timedelta(minutes=15 * n)).isoformat(),
+                "end": (start + timedelta(minutes=15 * n + 15)).isoformat(),
+                "price": factor * start.day + n / 4,
+            }
+            for n in range(4)
+        ]
+        for area, factor in (("SE3", 1), ("SE4", 1000))
+    }
+
+
+def by_timestamp(day: str) -> dict[str, Any]:
+    """Return prices as easyenergy answers, with a start only."""
+    return {
+        "prices": [
+            {"timestamp": f"{day} 0{n}:00:00+00:00", "price": n / 8} for n in range(4)
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "inputs", "expected_day", "last"),
+    [
+        (by_area, {}, {"date"}, ("2026-02-03T00:45:00", "2026-02-03T01:00:00", 3.75)),
+        (
+            by_area,
+            {"area": "SE4"},
+            {"date"},
+            ("2026-02-03T00:45:00", "2026-02-03T01:00:00", 3000.75),
+        ),
+        (
+            by_timestamp,
+            {"day_fields": ["start", "end"], "minutes": 30, "factor": 1},
+            {"start", "end"},
+            ("2026-02-03T03:00:00", "2026-02-03T03:30:00", 0.375),
+        ),
+    ],
+)
+async def test_costs_of_imported_hours(
+    hass: HomeAssistant,
+    meter: SimulatedMeter,
+    url: str,
+    tmp_path: Path,
+    answer: Callable[[str], dict[str, Any]],
+    inputs: dict[str, Any],
+    expected_day: set[str],
+    last: tuple[str, str, float],
+) -> None:
+    """The prices of each day are asked for, and handed on; a day without is left out."""
+    shutil.copytree(FOLDER, tmp_path / "blueprints")
+    hass.config.config_dir = str(tmp_path)
+    entry = await set_up(hass, make_entry(meter, url))
+    await hass.config.async_set_time_zone("UTC")
+    device_id = er.async_get(hass).async_get(entity_ids(hass, entry)["link"]).device_id
+    asked: list[dict[str, Any]] = []
+    calls: list[dict[str, Any]] = []
+
+    @callback
+    def get_prices(call: ServiceCall) -> dict[str, Any]:
+        asked.append(dict(call.data))
+        day = call.data[min(expected_day)]
+        if day == "2026-02-02":
+            raise ServiceValidationError("too far in the past")
+        return answer(day)
+
+    @callback
+    def take_costs(call: ServiceCall) -> dict[str, Any]:
+        calls.append(dict(call.data))
+        return {"hours_written": 7}
+
+    only = SupportsResponse.ONLY
+    hass.services.async_register("market", "prices", get_prices, None, only)
+    hass.services.async_register(
+        DOMAIN, "import_costs", take_costs, IMPORT_COSTS_SCHEMA, only
+    )
+    use = {
+        "path": f"{DOMAIN}/costs_of_imported_hours.yaml",
+        "input": {
+            "meter": device_id,
+            "price_action": "market.prices",
+            "price_data": {"config_entry": "abc"},
+            "addend": 0.5,
+            **inputs,
+        },
+    }
+    config = {"script": {"test": {"alias": "Test", "use_blueprint": use}}}
+    assert await async_setup_component(hass, "script", config)
+    await hass.async_block_till_done()
+    result = await hass.services.async_call(
+        "script",
+        "test",
+        {"start": "2026-02-01", "end": "2026-02-03"},
+        blocking=True,
+        return_response=True,
+    )
+    assert result == {"hours_written": 7}
+    assert [each["config_entry"] for each in asked] == ["abc"] * 3
+    for name in expected_day:
+        assert [each[name] for each in asked] == [
+            "2026-02-01",
+            "2026-02-02",
+            "2026-02-03",
+        ]
+    (call,) = calls
+    assert call["device_id"] == [device_id]
+    assert call["start"].isoformat() == "2026-02-01T00:00:00+00:00"
+    assert call["end"].isoformat() == "2026-02-04T00:00:00+00:00"
+    assert call["factor"] == inputs.get("factor", 0.001)
+    assert call["addend"] == 0.5
+    assert call["direction"] == "import"
+    assert call["dry_run"] is False
+    assert len(call["prices"]) == 8
+    start, end, price = last
+    assert call["prices"][-1] == {
+        "start": dt_util.parse_datetime(f"{start}+00:00"),
+        "end": dt_util.parse_datetime(f"{end}+00:00"),
+        "price": price,
+    }
