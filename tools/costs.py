@@ -202,8 +202,8 @@ class Story:
 
     async def price(self, house: HomeAssistant) -> None:
         """Give what has no cost yet its price, from a list of all of them."""
-        first = DAY - timedelta(days=70)
-        quarters = [first + number * QUARTER for number in range(71 * 96)]
+        first = DAY - timedelta(days=100)
+        quarters = [first + number * QUARTER for number in range(101 * 96)]
         for household in self.households:
             for direction, tariff in (
                 ("import", household.tariff),
