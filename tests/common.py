@@ -112,14 +112,16 @@ _ABOUT_ITSELF = {"history_progress", "link"}
 
 
 def states(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, str]:
-    """Return the states of an entry's enabled entities by key.
+    """Return the states of an entry's enabled entities by key, but for buttons.
 
     Keys of M-Bus meters begin with "mbus_".
     """
     return {
         key: state.state
         for key, entity_id in entity_ids(hass, entry).items()
-        if key not in _ABOUT_ITSELF and (state := hass.states.get(entity_id))
+        if key not in _ABOUT_ITSELF
+        and not entity_id.startswith("button.")
+        and (state := hass.states.get(entity_id))
     }
 
 

@@ -47,7 +47,7 @@ async def test_resync_without_meter(
     entry = await set_up(hass, make_entry(meter, url))
     fault = meter.add_fault(Fault(kind="silence"))
     await poll(hass)
-    assert states(hass, entry)["resync"] != "unavailable"
+    assert hass.states.get(entity_ids(hass, entry)["resync"]).state != "unavailable"
     with pytest.raises(HomeAssistantError, match="does not answer"):
         await press(hass, entity_ids(hass, entry)["resync"])
     fault.remove()

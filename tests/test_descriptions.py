@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from custom_components.nes_mep.binary_sensor import LINK_PROBLEM
+from custom_components.nes_mep.button import BUTTONS
 from custom_components.nes_mep.const import DOMAIN
 from custom_components.nes_mep.descriptions import (
     BINARY_SENSORS,
@@ -117,6 +118,7 @@ def everything() -> Iterator[tuple[str, EntityDescription]]:
     for platform, descriptions in (
         ("sensor", sensors()),
         ("binary_sensor", [*BINARY_SENSORS.values(), LINK_PROBLEM]),
+        ("button", BUTTONS),
         ("event", [LINK_DESCRIPTION, METER_EVENT_DESCRIPTION]),
     ):
         for description in descriptions:

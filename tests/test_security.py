@@ -192,7 +192,9 @@ async def test_tls_is_gone_at_the_start(
     await poll(hass)
 
     assert entry.state is ConfigEntryState.SETUP_RETRY
-    assert entry.reason.startswith(f"There is no secured session with {entry.title}. ")
+    assert entry.reason.startswith(
+        f"No TLS session with {entry.title} could be established. "
+    )
     assert codes(meter) == {0x58}
     assert issues(hass) == [issue_of(entry)]
     issue = ir.async_get(hass).async_get_issue(DOMAIN, issue_of(entry))

@@ -50,7 +50,7 @@ async def test_tls_is_required(
     # Nothing but a handshake was needed, and one was enough.
     assert tapped.codes & _TLS == {0x57, 0x58, 0x59}
     assert sum(message[0] == 0x58 for message in tapped.requests) == 1
-    assert "it takes TLS" in str(entry.runtime_data.coordinator.last_exception)
+    assert "it supports TLS" in str(entry.runtime_data.coordinator.last_exception)
     assert entry.data["security"] == "digest"
 
     tapped.requests.clear()
@@ -80,7 +80,7 @@ async def test_tls_is_required_at_the_start(
     assert house.issues == {TLS_REQUIRED}
     assert meter.tls.handshakes == 1
     assert entry.reason
-    assert "it takes TLS" in entry.reason
+    assert "it supports TLS" in entry.reason
 
     # As after a restart: it is raised by the first attempt, and nothing is tried.
     await house.reload(without=TLS_REQUIRED)
