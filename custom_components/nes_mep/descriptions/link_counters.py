@@ -19,6 +19,8 @@ _BYTES = replace(
     _COUNT,
     device_class=SensorDeviceClass.DATA_SIZE,
     native_unit_of_measurement=UnitOfInformation.BYTES,
+    suggested_unit_of_measurement=UnitOfInformation.MEGABYTES,
+    suggested_display_precision=1,
 )
 
 LINK_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {

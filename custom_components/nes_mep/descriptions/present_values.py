@@ -65,7 +65,7 @@ _SINE = MeterSensorDescription(
 _ANGLE = MeterSensorDescription(
     key="voltage_angle",
     translation_key="voltage_angle",
-    state_class=SensorStateClass.MEASUREMENT,
+    state_class=SensorStateClass.MEASUREMENT_ANGLE,
     native_unit_of_measurement=DEGREE,
     suggested_display_precision=1,
 )
