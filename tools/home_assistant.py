@@ -16,7 +16,7 @@ import sys
 import aiohttp
 
 from .api import Api
-from .process import Child, ToolError, free_port, stopped_at_exit
+from .process import Child, ToolError, check_is_free, free_port, stopped_at_exit
 
 ROOT = Path(__file__).parents[1]
 INTEGRATION = ROOT / "custom_components" / "nes_mep"
@@ -130,6 +130,8 @@ async def home_assistant(
     limit.
     """
     port = port or free_port()
+    # What answers there would be taken for ours, and get an owner made.
+    check_is_free(port)
     url = f"http://127.0.0.1:{port}"
     prepare(folder, port, level, others, recorder)
     process = await Child.start(

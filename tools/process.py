@@ -22,6 +22,20 @@ def free_port() -> int:
         return port
 
 
+def check_is_free(port: int) -> None:
+    """Raise ToolError when a TCP port of the loopback interface is in use."""
+    with socket.socket() as probe:
+        # As servers do, who may follow one that has just ended.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ToolError(
+                f"Port {port} is in use: another Home Assistant may be running. Stop it "
+                "or choose another port."
+            ) from error
+
+
 def cancel_on_signals() -> None:
     """Let Ctrl-C and its like cancel the current task once, so that it can clean up."""
     loop = asyncio.get_running_loop()
