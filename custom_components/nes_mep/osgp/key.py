@@ -10,8 +10,8 @@ KEY_LENGTH = 16
 """Length of a key in bytes; what follows is ignored."""
 _LONGEST_KEY = 20
 
-_SEPARATORS: Final = re.compile(r"[\s:-]")
-"""What stands between hex digits."""
+_NOT_DIGITS: Final = re.compile(r"0[xX]|[\W_]")
+"""What stands before and between hex digits."""
 
 
 class KeyKind(IntEnum):
@@ -39,12 +39,12 @@ def parse_key(text: str) -> MepKey:
 
     Accepted are 16 to 20 printable ASCII characters, of which the first 16 count
     (guide, "Authentication"), and the same key as 32 or 40 hex digits, with or
-    without the prefix 0x and with spaces, colons or dashes between them. What came
-    along when the key was copied is dropped. Raises ValueError, without the key in its
+    without the prefix 0x, before all or each of the bytes, and with any separators
+    between them. What came along when the key was copied is dropped. Raises ValueError, without the key in its
     text.
     """
     text = pasted_text(text)
-    digits = _SEPARATORS.sub("", text).removeprefix("0x").removeprefix("0X")
+    digits = _NOT_DIGITS.sub("", text)
     if len(digits) in (2 * KEY_LENGTH, 2 * _LONGEST_KEY):
         try:
             return MepKey(bytes.fromhex(digits)[:KEY_LENGTH])
