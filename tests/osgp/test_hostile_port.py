@@ -75,6 +75,13 @@ async def test_flood(simulated: SimulatedMeter, url: str, flood: bytes) -> None:
         await meter.close()
 
 
+@pytest.mark.parametrize("url", ["//[", "socket://[", "rfc2217://]/"])
+async def test_malformed_url(url: str) -> None:
+    """What no port can be is an error of the client too."""
+    with pytest.raises(PortError, match="does not open"):
+        await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+
+
 async def test_rfc2217_server_that_sends_garbage() -> None:
     """Whatever the transport makes of it, it is an error of the client."""
 

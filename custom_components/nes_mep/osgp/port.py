@@ -94,9 +94,12 @@ class Port:
     @property
     def name(self) -> str:
         """The port as errors and logs show it: without credentials or options."""
-        parts = urlsplit(self._url)
         if "://" not in self._url:
             return self._url
+        try:
+            parts = urlsplit(self._url)
+        except ValueError:
+            return "with a malformed URL"
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     @property
