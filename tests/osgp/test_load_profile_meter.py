@@ -146,6 +146,8 @@ def _comparable(
         (_NOON, None),
         (_NOON + _DAY, _NOON + 2 * _DAY),
         (_NOON - _DAY, _NOON - 2 * _DAY),
+        (None, datetime.min.replace(tzinfo=UTC)),
+        (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)),
     ],
 )
 async def test_a_time(

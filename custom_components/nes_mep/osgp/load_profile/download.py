@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 import logging
 from typing import Self
 
@@ -35,6 +35,8 @@ REQUEST_PERIOD = 1.0
 second (on average)"."""
 
 _SEQUENCE_NUMBERS = 1 << 32
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""Where the years of meters begin: no interval ends before."""
 _PARTS_PER_CHECK = 8
 """How many parts are read before checking that the meter has not overwritten them."""
 
@@ -217,7 +219,8 @@ class LoadProfileDownload:
         await finder.header(0)
         newest, oldest = 0, ring.valid_blocks - 1
         if self._end is not None:
-            newest = await finder.begun_by(self._end - layout.interval)
+            end = max(self._end, _EARLIEST)
+            newest = await finder.begun_by(end - layout.interval)
         if self._start is not None:
             oldest = min(oldest, await finder.begun_by(self._start))
         wanted = list(self._wanted(range(newest, oldest + 1), finder.headers, ring))
