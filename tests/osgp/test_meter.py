@@ -198,6 +198,21 @@ async def test_meter_without_serial_number_is_known_by_its_transceiver() -> None
     assert meter.identity.serial_number == system.transceiver_id
 
 
+async def test_serial_number_that_was_never_written(
+    simulated: SimulatedMeter, url: str
+) -> None:
+    """Erased memory is no number, except to a meter that is known by it."""
+    simulated.overwrite("ET03", b"\xff" * 30)
+    transceiver = simulated.profile.transceiver_id.hex()
+    known = r"\xff" * 30
+    for known_as, number in (((), transceiver), ((known,), known)):
+        meter = await Meter.open(
+            url, DEFAULT_KEY, clock=driven_clock(), known_as=known_as
+        )
+        assert meter.identity.serial_number == number
+        await meter.close()
+
+
 async def test_pty(simulated: SimulatedMeter, path: str) -> None:
     """A local port serves as well as a network one."""
     meter = await Meter.open(path, DEFAULT_KEY, clock=driven_clock())

@@ -31,6 +31,9 @@ _ET03 = parse_table("ET03")
 _ET04 = parse_table("ET04")
 _ET36 = parse_table("ET36")
 
+_ERASED: Final = "\\xff" * SERIAL_NUMBER_LENGTH
+"""The number in a table that was never written: all meters without one share it."""
+
 _PATIENCE: Final = (1.0, 2.0)
 """Seconds before a read without which nothing can be understood is asked again."""
 
@@ -78,6 +81,8 @@ async def read_serial_number(link: Link, known_as: Collection[str] = ()) -> str:
     whether it has a number in ET03.
     """
     number = await _read_utility_number(link)
+    if number == _ERASED and not known_as:
+        number = ""
     if number and (not known_as or number in known_as):
         return _known(number, known_as)
     try:
