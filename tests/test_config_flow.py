@@ -192,7 +192,7 @@ async def test_user_writes_the_port_in_another_way(
     assert result["result"].state is ConfigEntryState.LOADED
 
 
-@pytest.mark.parametrize("text", ["{}", "{} ", "{host}"])
+@pytest.mark.parametrize("text", ["{}", "{} ", "{host}", "{}/", "SOCKET://{host}"])
 async def test_user_adds_a_port_twice(
     hass: HomeAssistant, meter: SimulatedMeter, url: str, text: str
 ) -> None:

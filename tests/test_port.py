@@ -26,6 +26,10 @@ from custom_components.nes_mep.link.port import parse_port
             "esphome-hass://esphome/01?port_name=mep",
         ),
         ("nonsense://here", "nonsense://here"),
+        ("192.168.1.20:8888/", "socket://192.168.1.20:8888"),
+        ("socket://[::1]:5678/", "socket://[::1]:5678"),
+        ("TCP://Meter.local:8888/", "tcp://meter.local:8888"),
+        ("RFC2217://Me:Pw@Meter:1/?ign", "rfc2217://Me:Pw@meter:1?ign"),
     ],
 )
 def test_understood(text: str, port: str) -> None:
@@ -39,6 +43,8 @@ def test_understood(text: str, port: str) -> None:
     [
         "",
         " \u200b",
+        "/dev/tty\0USB0",
+        "/dev/ttyUSB0\n/dev/ttyUSB1",
         "192.168.1.20",
         "fe80::1",
         "192.168.1.20:88888",
