@@ -14,6 +14,7 @@ from osgp import (
     PortError,
     RefusalError,
     UnverifiedReplyError,
+    parse_table,
 )
 from osgp.mep import client as client_module
 from tests.driven_clock import driven_clock
@@ -183,6 +184,19 @@ async def test_key_changed(meter: Meter, simulated: SimulatedMeter) -> None:
     with pytest.raises(KeyRefusedError):
         await meter.read()
     simulated.key = DEFAULT_KEY
+    assert_true(meter, await meter.read(), simulated)
+
+
+@pytest.mark.parametrize("table", ["BT52", "BT01"])
+async def test_key_is_not_refused_with_a_single_table(
+    meter: Meter, simulated: SimulatedMeter, table: str
+) -> None:
+    """Not even where that is one of those that prove the key."""
+    simulated.add_fault(Fault(kind="refuse", table=table, code=0x0B))
+    with pytest.raises(RefusalError) as caught:
+        await meter.read_table(parse_table(table), 0, 6)
+    assert caught.value.code == 0x0B
+    simulated.add_fault(Fault(kind="refuse", table="BT23", code=0x0B, times=1))
     assert_true(meter, await meter.read(), simulated)
 
 

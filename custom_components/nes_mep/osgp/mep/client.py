@@ -30,12 +30,15 @@ _LOGGER = logging.getLogger(__name__)
 
 _SEQUENCE_NUMBERS: Final = 1 << 32
 
-_CLOCK_PROBE = PartialRead(table=52, offset=0, count=6)
-"""The smallest harmless read: who may read anything may read the clock BT52."""
+_PROBES: Final = (
+    PartialRead(table=52, offset=0, count=6),
+    PartialRead(table=1, offset=0, count=16),
+)
+"""Small reads of the clock, BT52, and of the name, BT01: who may read anything may read
+them. A table that is always refused in these words proves nothing by itself."""
 
 _CORRUPTED_LIMIT = 4
 _RESYNC_LIMIT = 3
-_PROBES = 2
 """How often each rung of the recovery ladder is tried for one request."""
 
 _FRESH_COPIES = 2
@@ -52,8 +55,8 @@ class MepClient(Link):
     same bytes again after silence (the port does that), then a fresh number, a new
     session where there are sessions, the next sequence number after a reply that
     cannot be verified, the meter's own number after "invalid sequence number", the
-    clock after "authentication failure" to learn whether the key still works, and a
-    reopened port. The security mode never changes.
+    clock or the name after "authentication failure" to learn whether the key still
+    works, and a reopened port. The security mode never changes.
     """
 
     def __init__(
@@ -155,13 +158,13 @@ class MepClient(Link):
         return packet
 
     async def _prove_key(self) -> None:
-        """Read the clock, or raise KeyRefusedError.
+        """Read the clock or the name, or raise KeyRefusedError.
 
         One refusal proves little: a request that was damaged on its way is refused
         in the same words.
         """
-        for _ in range(_PROBES):
-            packet = await self._ask_with_valid_number(_CLOCK_PROBE)
+        for probe in _PROBES:
+            packet = await self._ask_with_valid_number(probe)
             if packet[0] != ResponseCode.AUTHENTICATION_FAILURE:
                 return
             self.statistics.authentication_failures += 1
