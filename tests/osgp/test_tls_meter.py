@@ -19,7 +19,7 @@ from osgp import (
 )
 from osgp.mep import client as client_module
 from tests.driven_clock import driven_clock
-from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter
+from tests.simulator import DEFAULT_KEY, PROFILES, Exchange, Fault, SimulatedMeter
 from tests.simulator.tls import STACKS, TlsPort
 from tests.tls.tapped_line import TappedLine, tap
 
@@ -241,6 +241,30 @@ async def test_changed_dimensions(meter: Meter, simulated: SimulatedMeter) -> No
     assert set(meter.registers) != before
     assert_true(meter, readings, simulated)
     assert meter.statistics.tls_handshakes == 1
+
+
+@_generation_4
+@pytest.mark.parametrize("answered", range(1, 4))
+async def test_layout_changes_in_mid_poll(
+    meter: Meter,
+    simulated: SimulatedMeter,
+    monkeypatch: pytest.MonkeyPatch,
+    answered: int,
+) -> None:
+    """What was read at the old places does not count."""
+    await meter.read()
+    exchange, left = simulated.exchange, iter(range(answered - 1, -100, -1))
+
+    def change_layout(message: bytes) -> Exchange:
+        if next(left) == 0:
+            simulated.change_profile(PROFILES["fw_4_10"])
+        return exchange(message)
+
+    monkeypatch.setattr(simulated, "exchange", change_layout)
+    readings = await meter.read()
+    assert not readings.errors
+    assert set(readings.values) == set(meter.registers)
+    assert_true(meter, readings, simulated)
 
 
 async def test_long_silence_reopens_the_port(

@@ -203,15 +203,15 @@ class Meter:
         if self._should_check_layout:
             await self._check_layout()
         await self._ask_again()
-        # Where the number jumps meanwhile, registers may have been looked for in their
+        # Where the layout changes meanwhile, registers may have been looked for in their
         # old places: whatever came of that, values or a refusal, does not count.
         try:
             readings = await self._read(keys)
         except RefusalError:
-            if not (self._has_restarted and await self._check_layout()):
+            if not (self._may_have_changed and await self._check_layout()):
                 raise
             return await self._read(keys)
-        if self._has_restarted and await self._check_layout():
+        if self._may_have_changed and await self._check_layout():
             return await self._read(keys)
         return readings
 
@@ -428,11 +428,20 @@ class Meter:
         """Whether the interface version must be read before registers are.
 
         The version to compare with is read after the first readings, which it would
-        only delay; if there are no sequence numbers, it is read every time.
+        only delay; if there are no sequence numbers, before them.
         """
-        if self._has_restarted or self._link.restarts is None:
+        if self._has_restarted:
             return True
-        return self._interface_version is None and self._has_read
+        has_numbers = self._link.restarts is not None
+        return self._interface_version is None and (self._has_read or not has_numbers)
+
+    @property
+    def _may_have_changed(self) -> bool:
+        """Whether the interface version must be read after registers were.
+
+        If there are no sequence numbers, nothing else tells.
+        """
+        return self._has_restarted or self._link.restarts is None
 
     async def _check_layout(self) -> bool:
         """Learn the tables' layout again if it may have changed; return whether it did.
