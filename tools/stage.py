@@ -16,7 +16,7 @@ from .process import Child, ToolError, cancel_on_signals
 DOMAIN = "nes_mep"
 KEY = "DemoKey-of-the-meter"
 UNUSABLE = {"unavailable", "unknown"}
-WITHOUT_READING = {"link", "meter_event"}
+WITHOUT_READING = {"import_history", "link", "meter_event", "resync"}
 """Keys of the entities that are unknown until something happens."""
 
 type States = dict[str, dict[str, Any]]
