@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import aiohttp
@@ -138,6 +139,23 @@ class Api:
         """Return all states by entity id."""
         listed = await self.request("GET", "states")
         return {state["entity_id"]: state for state in listed}
+
+    async def statistics(
+        self, entity_id: str, *, period: str = "hour"
+    ) -> dict[datetime, dict[str, float]]:
+        """Return the rows of an entity's statistics by their start; energies in kWh."""
+        found: dict[str, list[dict[str, Any]]] = await self.command(
+            "recorder/statistics_during_period",
+            start_time="2020-01-01T00:00:00+00:00",
+            statistic_ids=[entity_id],
+            period=period,
+            units={"energy": "kWh"},
+            types=["change", "state", "sum"],
+        )
+        return {
+            datetime.fromtimestamp(row["start"] / 1000, UTC): row
+            for row in found.get(entity_id, [])
+        }
 
     async def action(self, domain: str, name: str, **data: object) -> dict[str, Any]:
         """Perform an action and return its response."""

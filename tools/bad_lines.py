@@ -332,17 +332,9 @@ async def _check_steps(meter: Meter, source: Simulator) -> None:
     unit = (await source.control("truth"))["energy_unit"]  # Wh
     for key, number in SOURCES.items():
         entity_id = meter.entity_id(key)
-        rows = (
-            await meter.api.command(
-                "recorder/statistics_during_period",
-                start_time=START.isoformat(),
-                statistic_ids=[entity_id],
-                period="5minute",
-                types=["state", "sum"],
-            )
-        )[entity_id]
-        for row in rows:
-            end = datetime.fromtimestamp(row["end"] / 1000, UTC)
+        rows = await meter.api.statistics(entity_id, period="5minute")
+        for start, row in rows.items():
+            end = start + timedelta(minutes=5)
             low, high = [
                 await source.control(
                     "register_truth",
@@ -354,7 +346,7 @@ async def _check_steps(meter: Meter, source: Simulator) -> None:
             counted = round(1000 * row["state"] / unit)
             if not low <= counted <= high:
                 raise ToolError(f"{entity_id} was {counted}, not {low} to {high}.")
-        worst = max(worst, *(b["sum"] - a["sum"] for a, b in pairwise(rows)))
+        worst = max(worst, *(b["sum"] - a["sum"] for a, b in pairwise(rows.values())))
     say(f"  every row is true; largest change in five minutes {worst:.3f} kWh")
 
 

@@ -10,11 +10,10 @@ hour is asked for as the Energy dashboard does. It takes up to a quarter of an h
 from argparse import ArgumentParser, Namespace
 import asyncio
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 import sys
-from typing import Any
 
 from tests.simulator import SimulatedMeter
 from tests.simulator.catalogue import EVERY_PROFILE
@@ -30,18 +29,8 @@ IMPORTED_KEYS = {"energy_import": 0, "energy_export": 1}
 
 async def hours(house: HomeAssistant, entity_id: str) -> dict[datetime, float]:
     """Return what an entity counted in each hour, as Home Assistant tells it."""
-    found: dict[str, list[dict[str, Any]]] = await house.api.command(
-        "recorder/statistics_during_period",
-        start_time="2020-01-01T00:00:00+00:00",
-        statistic_ids=[entity_id],
-        period="hour",
-        units={"energy": "kWh"},
-        types=["change"],
-    )
-    return {
-        datetime.fromtimestamp(row["start"] / 1000, UTC): row["change"]
-        for row in found.get(entity_id, [])
-    }
+    rows = await house.api.statistics(entity_id)
+    return {start: row["change"] for start, row in rows.items()}
 
 
 async def imported(house: HomeAssistant, meter: Meter) -> None:

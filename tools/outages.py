@@ -102,19 +102,7 @@ class Household:
     async def rows(self, house: HomeAssistant, key: str) -> Rows:
         """Return the hourly rows of an entity."""
         assert self.meter
-        entity_id = self.meter.entity_id(key)
-        found: dict[str, list[dict[str, Any]]] = await house.api.command(
-            "recorder/statistics_during_period",
-            start_time="2020-01-01T00:00:00+00:00",
-            statistic_ids=[entity_id],
-            period="hour",
-            units={"energy": "kWh"},
-            types=["change", "state", "sum"],
-        )
-        return {
-            datetime.fromtimestamp(row["start"] / 1000, UTC): row
-            for row in found.get(entity_id, [])
-        }
+        return await house.api.statistics(self.meter.entity_id(key))
 
     async def compare(
         self, house: HomeAssistant, off: list[tuple[datetime, datetime]]

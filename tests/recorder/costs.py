@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-from custom_components.nes_mep.const import DOMAIN
 from homeassistant.components.energy.data import async_get_manager
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 
 from ..simulator import SimulatedMeter
-from .house import HOUR, STEP, House
+from .house import HOUR, STEP, House, perform
 
 QUARTER = timedelta(minutes=15)
 PRICE = "sensor.price"
@@ -97,16 +96,7 @@ def cost_entity(hass: HomeAssistant, energy_id: str, what: str = "cost") -> str:
 
 async def import_costs(hass: HomeAssistant, **data: Any) -> dict[str, Any]:
     """Perform the action and return its answer."""
-    (entry,) = hass.config_entries.async_entries(DOMAIN)
-    answer = await hass.services.async_call(
-        DOMAIN,
-        "import_costs",
-        {"config_entry_id": entry.entry_id, **data},
-        blocking=True,
-        return_response=True,
-    )
-    assert isinstance(answer, dict)
-    return answer
+    return await perform(hass, "import_costs", **data)
 
 
 def true_costs(

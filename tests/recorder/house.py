@@ -16,8 +16,8 @@ from homeassistant.components.recorder.tasks import StatisticsTask
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
-from ..common import poll
-from ..simulator import SimulatedMeter
+from ..common import entity_ids, make_entry, poll, set_up
+from ..simulator import SimulatedMeter, serve_tcp
 from ..values import Clock
 
 STEP = timedelta(minutes=5)
@@ -127,12 +127,27 @@ def hourly_truth(
     }
 
 
+async def read_for(
+    house: House, meter: SimulatedMeter, port: int, time: timedelta
+) -> str:
+    """Add a meter and read it for a time, until its line is cut; return its import."""
+    async with serve_tcp(meter, port=port) as url:
+        entry = await set_up(house.hass, make_entry(meter, url))
+        await house.pass_time(time)
+    return entity_ids(house.hass, entry)["energy_import"]
+
+
 async def import_history(hass: HomeAssistant, **data: Any) -> dict[str, Any]:
     """Perform the action and return its answer."""
+    return await perform(hass, "import_history", **data)
+
+
+async def perform(hass: HomeAssistant, action: str, **data: Any) -> dict[str, Any]:
+    """Perform an action for the only meter and return its answer."""
     (entry,) = hass.config_entries.async_entries(DOMAIN)
     answer = await hass.services.async_call(
         DOMAIN,
-        "import_history",
+        action,
         {"config_entry_id": entry.entry_id, **data},
         blocking=True,
         return_response=True,

@@ -1,6 +1,5 @@
 """Tests of the import of the load profile, on a real recorder."""
 
-from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,7 +24,7 @@ from ..common import entity_ids, make_entry, set_up, unavailable
 from ..driven_clock import driven_clock
 from ..simulator import SimulatedMeter, serve_tcp
 from ..values import NOON, Clock
-from .house import HOUR, House, expect_truth, hourly_truth, import_history
+from .house import HOUR, House, expect_truth, hourly_truth, import_history, read_for
 
 DAY = timedelta(days=1)
 
@@ -144,12 +143,9 @@ async def test_switched_off(house: House, meter: SimulatedMeter, url: str) -> No
 @pytest.mark.usefixtures("socket_enabled")
 async def test_cut_link(house: House, meter: SimulatedMeter, port: int) -> None:
     """After six hours without the meter, every hour is as if nothing had happened."""
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(serve_tcp(meter, port=port))
-        entry = await set_up(house.hass, make_entry(meter, url))
-        entity_id = entity_ids(house.hass, entry)["energy_import"]
-        await house.pass_time(HOUR + timedelta(minutes=20))
+    entity_id = await read_for(house, meter, port, HOUR + timedelta(minutes=20))
     await house.pass_time(6 * HOUR)
+    (entry,) = house.hass.config_entries.async_entries(DOMAIN)
     assert "energy_import" in unavailable(house.hass, entry)
     before = await house.by_hour(entity_id, "state")
     assert NOON + 3 * HOUR not in before
@@ -168,11 +164,7 @@ async def test_short_interruption(
     house: House, meter: SimulatedMeter, port: int
 ) -> None:
     """A quarter of an hour around a full hour is put right in both hours."""
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(serve_tcp(meter, port=port))
-        entry = await set_up(house.hass, make_entry(meter, url))
-        entity_id = entity_ids(house.hass, entry)["energy_import"]
-        await house.pass_time(timedelta(minutes=110))
+    entity_id = await read_for(house, meter, port, timedelta(minutes=110))
     await house.pass_time(timedelta(minutes=15))
     async with serve_tcp(meter, port=port):
         await house.pass_time(timedelta(minutes=60))

@@ -1,7 +1,6 @@
 """Tests of what was off: hours, clocks, statistics that are not there any more."""
 
 import asyncio
-from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +20,7 @@ from ..common import entity_ids, make_entry, own_log, set_up
 from ..driven_clock import driven_clock
 from ..simulator import SimulatedMeter, serve_tcp
 from ..values import NOON
-from .house import HOUR, House, expect_truth, hourly_truth, import_history
+from .house import HOUR, House, expect_truth, hourly_truth, import_history, read_for
 
 DAY = timedelta(days=1)
 
@@ -42,11 +41,7 @@ async def test_hour_before_a_gap(
     house: House, meter: SimulatedMeter, port: int
 ) -> None:
     """An hour whose last minutes were not seen is completed, short as they were."""
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(serve_tcp(meter, port=port))
-        entry = await set_up(house.hass, make_entry(meter, url))
-        entity_id = entity_ids(house.hass, entry)["energy_import"]
-        await house.pass_time(timedelta(minutes=115))
+    entity_id = await read_for(house, meter, port, timedelta(minutes=115))
     # Nobody polls at 13:59:40; the row of the 5 minutes before has the reading of 13:54.
     await house.step()
     async with serve_tcp(meter, port=port):

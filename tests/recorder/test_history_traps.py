@@ -21,7 +21,7 @@ from homeassistant.helpers import entity_registry as er
 from ..common import entity_ids, make_entry, own_log, set_up
 from ..simulator import Fault, SimulatedMeter, serve_tcp
 from ..values import NOON
-from .house import HOUR, House, expect_truth, hourly_truth, import_history
+from .house import HOUR, House, expect_truth, hourly_truth, import_history, read_for
 
 OTHER = "sensor.other"
 
@@ -87,11 +87,7 @@ async def test_longer_than_the_purge(
     house: House, meter: SimulatedMeter, port: int
 ) -> None:
     """After so long a time that the recorder forgot the sum, it goes on again."""
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(serve_tcp(meter, port=port))
-        entry = await set_up(house.hass, make_entry(meter, url))
-        entity_id = entity_ids(house.hass, entry)["energy_import"]
-        await house.pass_time(timedelta(minutes=75))
+    entity_id = await read_for(house, meter, port, timedelta(minutes=75))
     await house.pass_time(timedelta(minutes=10))
     await house.skip(timedelta(days=12))
     await house.hass.services.async_call("recorder", "purge", {}, blocking=True)
