@@ -390,6 +390,7 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
             field = CONF_KEY if isinstance(err, KeyRefusedError) else "base"
             return None, {field: failure_of(err).form}
         except Exception:
+            # As in each config flow: the form stays open, and the log has the traceback.
             _LOGGER.exception("Unexpected error while the meter was identified")
             return None, {"base": "unknown"}
 

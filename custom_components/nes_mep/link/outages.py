@@ -184,6 +184,7 @@ class OutageLog:
             try:
                 subscriber(event)
             except Exception:
+                # It is somebody's automation; the others are to be called all the same.
                 _LOGGER.exception("Unexpected error in a subscriber of link events")
 
 

@@ -437,6 +437,7 @@ def _date_time(data: bytes) -> datetime | None:
         return None
     try:
         parts = _date_parts(int.from_bytes(data[2:4], "little"), century)
+        # In the meter's local time, of which the telegram names no zone.
         return datetime(*parts, hour, minute, second, tzinfo=None)  # noqa: DTZ001
     except ValueError:
         return None

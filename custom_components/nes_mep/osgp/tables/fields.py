@@ -78,6 +78,7 @@ class TableData:
         """
         year, month, day, hour, minute = self.raw(offset, 5)
         try:
+            # In the meter's local time, whose zone the field does not name.
             return datetime(_CENTURY + year, month, day, hour, minute)  # noqa: DTZ001
         except ValueError:
             return None
