@@ -4,8 +4,10 @@ It is asked again until the meter has answered: a refusal, a silence or an answe
 makes no sense decides nothing, and registers that depend on it have no values until then.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 import logging
 from typing import Any, Final
 
@@ -96,17 +98,26 @@ async def learn(
     unknown: dict[str, MeterError] = {}
     for fact, (table, ask) in _QUESTIONS.items():
         if getattr(facts, fact) is None:
-            try:
+            with _deciding_nothing(link, partial(unknown.setdefault, table)):
                 facts = replace(facts, **{fact: await ask(link, identity, facts)})
-            except (RefusalError, DecodeError, UnverifiedReplyError) as err:
-                unknown[table] = err
-            except NoReplyError as err:
-                if not link.is_answering:
-                    raise
-                unknown[table] = err
     for reason in unknown.values():
         _LOGGER.debug("Not known yet: %s", reason)
     return Learned(facts=facts, unknown=unknown)
+
+
+@contextmanager
+def _deciding_nothing(
+    link: Link, note: Callable[[MeterError], object]
+) -> Iterator[None]:
+    """Note an error that leaves a fact unknown; others, as of the link, are raised."""
+    try:
+        yield
+    except (RefusalError, DecodeError, UnverifiedReplyError) as err:
+        note(err)
+    except NoReplyError as err:
+        if not link.is_answering:
+            raise
+        note(err)
 
 
 async def _read_dimensions(link: Link) -> RegisterDimensions:
@@ -194,14 +205,8 @@ async def _read_energy_unit(
     units: set[int] = set()
     errors: list[MeterError] = []
     for read in (_read_configured_unit, _read_defined_unit):
-        try:
+        with _deciding_nothing(link, errors.append):
             units.add(await read(link, identity))
-        except (RefusalError, DecodeError, UnverifiedReplyError) as err:
-            errors.append(err)
-        except NoReplyError as err:
-            if not link.is_answering:
-                raise
-            errors.append(err)
     if len(units) > 1:
         told = " and ".join(f"{unit} Wh" for unit in sorted(units))
         raise DecodeError("ET55", 0, 0, f"the unit of energies differs in ET42: {told}")
