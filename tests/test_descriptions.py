@@ -1,4 +1,4 @@
-"""Tests of the descriptions: names, units, icons, and the table in the README."""
+"""Tests of the descriptions: names, units, icons, and their table."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -10,7 +10,6 @@ import pytest
 
 from custom_components.nes_mep.binary_sensor import LINK_PROBLEM
 from custom_components.nes_mep.button import BUTTONS
-from custom_components.nes_mep.const import DOMAIN
 from custom_components.nes_mep.descriptions import (
     BINARY_SENSORS,
     HISTORY_PROGRESS,
@@ -313,16 +312,15 @@ def test_mbus_records_without_sensor(quantity: str, value: float | str) -> None:
     assert describe_record("heat", MBusRecord(quantity=quantity, value=value)) is None
 
 
-def test_readme() -> None:
-    """The README has the table of all entities, as it is made from the descriptions."""
-    text = entities.README.read_text()
+def test_table_of_entities() -> None:
+    """The page has the table of all entities, as it is made from the descriptions."""
+    text = entities.PAGE.read_text()
     between = text.partition(entities.BEGIN)[2].partition(entities.END)[0]
     assert between.strip() == entities.table()
     documented = {row.key for row in entities.rows()}
     for key in (*REGISTER_SENSORS, *SLOW_TABLE_SENSORS, *BINARY_SENSORS):
         if "_tariff_" not in key:
             assert entities.collapsed(key) in documented, key
-    assert DOMAIN in text
 
 
 @pytest.mark.parametrize(

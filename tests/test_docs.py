@@ -18,6 +18,12 @@ INTEGRATION = ROOT / "custom_components" / "nes_mep"
 FOR_MAINTAINERS = [ROOT / "docs" / "architecture.md", ROOT / "docs" / "protocol.md"]
 """Pages that name files and code."""
 
+OWN = re.compile(
+    r"^https://(github\.com/nes-mep/ha-nes-mep/blob/main"
+    r"|raw\.githubusercontent\.com/nes-mep/ha-nes-mep/main)/"
+)
+"""Absolute links to this repository: HACS shows a README without relative ones."""
+
 _PATH = re.compile(r"[\w.*-]+(?:/[\w.*-]*)+|[\w*-]+\.(?:json|md|py|toml|ya?ml)")
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 
@@ -38,10 +44,12 @@ def test_links(page: Path) -> None:
     links = re.findall(r"\]\(([^)\s]+)\)", text)
     pictures = re.findall(r'(?:src|srcset)="([^"]+)"', text)
     for link in (*links, *pictures):
-        if link.startswith("https://"):
+        within = OWN.sub("", link)
+        if within.startswith("https://"):
             continue
-        name, _, anchor = link.partition("#")
-        target = page.parent / name if name else page
+        name, _, anchor = within.partition("#")
+        folder = page.parent if within == link else ROOT
+        target = folder / name if name else page
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert not broken
@@ -73,6 +81,15 @@ def names_in_code() -> frozenset[str]:
                     case ast.alias(name=name):
                         names.update(name.split("."))
     return frozenset(names)
+
+
+def test_readme_in_hacs() -> None:
+    """HACS drops relative links and <picture>; the page is short enough to be read."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'src="([^"]+)"', text)
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert "<picture" not in text
+    assert len(text.splitlines()) <= 280
 
 
 @pytest.mark.parametrize("page", FOR_MAINTAINERS, ids=lambda page: page.name)

@@ -1,4 +1,4 @@
-"""Tests of the README's examples: what owners copy works in Home Assistant."""
+"""Tests of the examples for owners: what they copy works in Home Assistant."""
 
 import json
 import re
@@ -22,9 +22,12 @@ from .test_texts import FOLDER
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
-README: Final = (ROOT / "README.md").read_text()
+TEXT: Final = "\n".join(
+    (ROOT / page).read_text()
+    for page in ("README.md", "docs/automations.md", "docs/actions.md")
+)
 SOME_DEVICE: Final = "0123456789abcdef0123456789abcdef"
-EXAMPLES: Final = re.findall(r"^```yaml\n(.+?)^```", README, re.MULTILINE | re.DOTALL)
+EXAMPLES: Final = re.findall(r"^```yaml\n(.+?)^```", TEXT, re.MULTILINE | re.DOTALL)
 ACTIONS: Final = {
     example["action"]: example
     for example in map(yaml.safe_load, EXAMPLES)
@@ -51,7 +54,7 @@ def test_my_links() -> None:
     """The buttons lead to this repository, this integration and these blueprints."""
     links: dict[str, list[dict[str, str]]] = {}
     for link in re.findall(
-        r"\((https://my\.home-assistant\.io/redirect/[^)]+)\)", README
+        r"\((https://my\.home-assistant\.io/redirect/[^)]+)\)", TEXT
     ):
         page = urlsplit(link).path.removeprefix("/redirect/")
         links.setdefault(page, []).append(dict(parse_qsl(urlsplit(link).query)))
@@ -84,7 +87,7 @@ def test_all_are_tested() -> None:
     actions = {name for name in described if not name.startswith(".")}
     assert ACTIONS.keys() == {f"nes_mep.{action}" for action in actions}
     for action in actions:
-        assert README.count(f"| `nes_mep.{action}` |") == 1
+        assert TEXT.count(f"| `nes_mep.{action}` |") == 1
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS))
@@ -112,7 +115,7 @@ async def test_actions(
         return
     answer = await run
     assert answer.keys() == ANSWERS[action]
-    row = next(line for line in README.splitlines() if f"| `{action}` |" in line)
+    row = next(line for line in TEXT.splitlines() if f"| `{action}` |" in line)
     assert all(f"`{name}`" in row for name in answer)
 
 

@@ -1,7 +1,7 @@
-"""The README's table of entities, made from the descriptions.
+"""The table of entities in docs/entities.md, made from the descriptions.
 
 python -m tools.entities          print it
-python -m tools.entities --write  put it into the README
+python -m tools.entities --write  put it into that page
 """
 
 import argparse
@@ -35,7 +35,7 @@ from custom_components.nes_mep.osgp.register_descriptions import (
 from homeassistant.helpers.entity import EntityDescription
 
 ROOT: Final = Path(__file__).parents[1]
-README: Final = ROOT / "README.md"
+PAGE: Final = ROOT / "docs" / "entities.md"
 BEGIN: Final = "<!-- entities: made by python -m tools.entities --write -->"
 END: Final = "<!-- end of entities -->"
 
@@ -283,15 +283,15 @@ def table() -> str:
 
 
 def main() -> None:
-    """Print the table or put it into the README."""
+    """Print the table or put it into that page."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help="change the README")
+    parser.add_argument("--write", action="store_true", help="change the page")
     if not parser.parse_args().write:
         print(table())
         return
-    before, _, rest = README.read_text().partition(BEGIN)
+    before, _, rest = PAGE.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}")
+    PAGE.write_text(f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}")
 
 
 if __name__ == "__main__":
