@@ -63,6 +63,45 @@ class FastClock:
             "TZ": "UTC",
         }
 
+    def setting(self, file: Path, behind: float) -> Setting:
+        """Return a clock for one process that starts so many seconds behind this one.
+
+        `file` is where the process reads how far behind it is. Raises ToolError with a
+        clock that is fast: only the time of day is set, and that alone cannot be fast.
+        """
+        if self.speed != 1:
+            raise ToolError("Only a clock with speed 1 can be set.")
+        setting = Setting(clock=self, file=file)
+        setting.set(-behind)
+        return setting
+
     def real(self, seconds: float) -> float:
         """Return the seconds that pass for us while these pass by this clock."""
         return seconds / self.speed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """The time of day of one process, as a person or a time server sets it.
+
+    Its monotonic clock is the machine's and does not jump.
+    """
+
+    clock: FastClock
+    file: Path
+
+    def set(self, ahead: float = 0) -> None:
+        """Set the time of day to that of the clock, or so many seconds ahead of it."""
+        offset = (self.clock.now - datetime.now(UTC)).total_seconds() + ahead
+        self.file.write_text(f"{offset:+.0f}\n")
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What the process needs in its environment."""
+        return {
+            "LD_PRELOAD": str(self.clock.library),
+            "FAKETIME_TIMESTAMP_FILE": str(self.file),
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_NO_CACHE": "1",
+            "TZ": "UTC",
+        }

@@ -10,7 +10,7 @@ every hour is compared with what the meter had then.
 
 from argparse import ArgumentParser, Namespace
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -37,7 +37,7 @@ class Household:
     def __init__(
         self, clock: FastClock, source: Simulator, folder: Path, options: Namespace
     ) -> None:
-        """Begin with the meter alone."""
+        """Initialize; Home Assistant does not run yet."""
         self.clock = clock
         self.source = source
         self.folder = folder
@@ -46,12 +46,14 @@ class Household:
         self._db_url = options.db_url
 
     @asynccontextmanager
-    async def at_home(self, behind: float = 0) -> AsyncIterator[HomeAssistant]:
-        """Run Home Assistant; its clock may start behind the true time."""
+    async def at_home(
+        self, environment: Mapping[str, str] | None = None
+    ) -> AsyncIterator[HomeAssistant]:
+        """Run Home Assistant by this household's clock, unless it gets another one."""
         more = f"  db_url: {self._db_url}\n" if self._db_url else ""
         async with home_assistant(
             self.folder,
-            environment=self.clock.moved(-behind).environment,
+            environment=environment or self.clock.environment,
             recorder=more,
             patience=self.clock.speed,
         ) as house:
@@ -169,12 +171,11 @@ async def run(options: Namespace, folder: Path) -> None:
             *,
             kill: bool = False,
             minute: int | None = None,
-            behind: float = 0,
         ) -> None:
             """Come back after an interruption, and look."""
             async with stage.step(what, 1800):
                 await household.skip(seconds)
-                async with household.at_home(behind) as house:
+                async with household.at_home() as house:
                     off[-1] = off[-1][0], household.clock.now
                     await household.next(20, after=timedelta(minutes=15))
                     await household.imported(house)
