@@ -90,7 +90,7 @@ def element_of(meter: SimulatedMeter, number: int = 0) -> Element:
         blocks=blocks,
         intervals=intervals,
         channels=channels,
-        minutes=code if code <= 60 else 60 * (code - 60),
+        minutes=code if code <= 60 or internal[93] >> 3 & 1 else 60 * (code - 60),
         sources=tuple(
             mapping[source - MAPPED] if MAPPED <= source < MAPPED + 52 else source
             for source in sources

@@ -101,6 +101,7 @@ def _read(
     [
         *("ct", "gen4", "vt", "fw_3_00", "fw_3_50", "mbus_log"),
         *("lp_7min", "lp_20min", "lp_2h", "lp_day", "lp_sets", "lp_tiny"),
+        "lp_ansi_90min",
     ],
 )
 async def test_every_value(meter: Meter, simulated: SimulatedMeter) -> None:
@@ -125,6 +126,15 @@ async def test_every_value(meter: Meter, simulated: SimulatedMeter) -> None:
         read = _read(intervals)
         for number in ordinary:
             assert read[number] == _comparable(truth[number], read[number])
+
+
+@pytest.mark.parametrize("profile", ["lp_ansi_90min"])
+async def test_unknown_length(meter: Meter, simulated: SimulatedMeter) -> None:
+    """Whether 84 is a day or 84 minutes, only ET21 tells; till then it is not used."""
+    lengths = [each.interval for each in await meter.read_load_profile_sets()]
+    assert lengths == [timedelta(minutes=90), timedelta(minutes=84)]
+    simulated.add_fault(Fault(kind="refuse", table="ET21", code=5))
+    assert await meter.read_load_profile_sets() == ()
 
 
 def _comparable(
@@ -346,7 +356,7 @@ async def test_going_on_after_errors(meter: Meter, simulated: SimulatedMeter) ->
     data_set = (await meter.read_load_profile_sets())[-1]
     simulated.add_fault(Fault(kind="refuse", table="BT67", code=4, skip=12, times=2))
     simulated.add_fault(Fault(kind="refuse", table="BT63", code=4, skip=2, times=1))
-    simulated.add_fault(Fault(kind="refuse", table="ET21", code=4, times=1))
+    simulated.add_fault(Fault(kind="refuse", table="ET21", code=5, times=1))
     simulated.requests.clear()
     download = _download(meter, data_set.number)
     intervals: list[LoadProfileInterval] = []

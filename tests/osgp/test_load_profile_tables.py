@@ -36,7 +36,9 @@ from osgp.tables.load_profile_blocks import (
 from .load_profiles import MOMENT, RecordedProfile
 
 _QUARTER_HOUR = timedelta(minutes=15)
-_EXAMPLE = DataSetDimensions(blocks=3, intervals=4, channels=2, interval=_QUARTER_HOUR)
+_EXAMPLE = DataSetDimensions(
+    blocks=3, intervals=4, channels=2, interval=_QUARTER_HOUR, interval_code=15
+)
 _BLOCK = bytes.fromhex(
     "1A0211121E 03 0000 204BBC00 B0040000 2000 204DBC00 B0040000"
 ) + bytes(20)
@@ -96,6 +98,20 @@ def test_interval_length(code: int, minutes: int | None) -> None:
     """Minutes up to 60, hours above, and a day is 84."""
     length = None if minutes is None else timedelta(minutes=minutes)
     assert interval_length(code) == length
+
+
+@pytest.mark.parametrize(
+    ("code", "minutes"), [(0, None), (60, 60), (61, 61), (84, 84), (240, 240)]
+)
+def test_ansi_interval_length(code: int, minutes: int | None) -> None:
+    """ANSI-compliant intervals are in minutes only; ET21 tells it at its end."""
+    length = None if minutes is None else timedelta(minutes=minutes)
+    assert interval_length(code, minutes_only=True) == length
+    data = _configuration(minutes=code, options=1 << 3)
+    configuration = decode_data_set_configuration(data, 0)
+    assert (configuration.is_ansi, configuration.interval) == (True, length)
+    plain = decode_data_set_configuration(_configuration(minutes=code), 0)
+    assert (plain.is_ansi, plain.interval) == (False, interval_length(code))
 
 
 def test_sources() -> None:
@@ -166,12 +182,14 @@ def _configuration(**changes: int) -> bytes:
         "channels_offset": 4,
         "channels": 2,
         "minutes": 15,
+        "options": 0,
     } | changes
-    data = bytearray(30)
+    data = bytearray(94)
     data[8:14] = struct.pack("<IH", fields["block_size"], fields["header_size"])
     names = "status_offset status_size intervals_offset interval_size channels_offset"
     data[22:27] = bytes(fields[name] for name in names.split())
     data[28:30] = bytes((fields["channels"], fields["minutes"]))
+    data[93] = fields["options"]
     return bytes(data)
 
 
@@ -184,7 +202,7 @@ def test_configuration() -> None:
     interval = bytes.fromhex("0000ffff 01000000 02000000")
     assert decode_interval("BT64", interval, 8, layout).values == (1, 2)
     with pytest.raises(DecodeError, match="ET21"):
-        decode_data_set_configuration(bytes(29), 0)
+        decode_data_set_configuration(bytes(93), 0)
 
 
 @pytest.mark.parametrize(

@@ -115,5 +115,13 @@ _VARIANTS = (
         "15 minutes, 3 blocks of 4, 2 channels",
         replace(_TOTALS, intervals=4, blocks=3),
     ),
+    _variant(
+        13,
+        "ansi_90min",
+        "90 minutes, which only an ANSI-compliant load profile has; and a day as minutes",
+        replace(_TOTALS, interval=90, intervals=16, blocks=60, compliant=True),
+        replace(_TOTALS, interval=84, intervals=30, blocks=10, compliant=True),
+        base=GEN4,
+    ),
 )
 LOAD_PROFILES: dict[str, Profile] = {profile.name: profile for profile in _VARIANTS}

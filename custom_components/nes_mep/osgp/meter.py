@@ -300,7 +300,9 @@ class Meter:
         Raises MeterError, and RefusalError where the meter has no load profile.
         """
         await self._ask_again(at_once=True)
-        return await read_load_profile_sets(self._link, self.register_map)
+        return await read_load_profile_sets(
+            self._link, self.identity.firmware_version, self.register_map
+        )
 
     def load_profile(
         self,

@@ -19,7 +19,8 @@ class DataSet:
 
     ``sources`` are extended source ids of the channels. Those of more than 8 bits, and
     the channels of ``mapped``, are reached through ET66. ``interval`` is as in BT61.12:
-    1 to 60 minutes, 61 to 84 for 1 to 24 hours. ``blocks`` 0: the set is not in use.
+    1 to 60 minutes, 61 to 84 for 1 to 24 hours; all are minutes when ``compliant``.
+    ``blocks`` 0: the set is not in use.
     ``start`` is the requested block start, hour and minute, UTC. ``stuffed``: what an
     outage or a clock that was set forward kept from being recorded is filled in
     afterwards; else it stays out. ``compliant``: ANSI compliance.
@@ -37,7 +38,7 @@ class DataSet:
     @property
     def seconds(self) -> int:
         """How long an interval is."""
-        if self.interval > _HOURS:
+        if self.interval > _HOURS and not self.compliant:
             return (self.interval - _HOURS) * HOUR
         return self.interval * MINUTE
 

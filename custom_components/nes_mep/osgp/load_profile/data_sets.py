@@ -1,7 +1,7 @@
 """The data sets of a load profile: BT61, BT62, BT63, ET21 and ET66."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 import logging
 
@@ -124,9 +124,12 @@ def best_data_set(
 
 
 async def read_load_profile_sets(
-    link: Link, facts: RegisterMap, pace: Pace | None = None
+    link: Link,
+    firmware: tuple[int, int, int],
+    facts: RegisterMap,
+    pace: Pace | None = None,
 ) -> tuple[LoadProfileSet, ...]:
-    """Read the data sets that are used: BT61, BT62, BT63, and ET66 if needed.
+    """Read the data sets that are used: BT61, BT62, BT63, and ET66 or ET21 if needed.
 
     Raises MeterError, also while the scale of the readings is unknown, and
     RefusalError where the meter has no load profile.
@@ -134,7 +137,12 @@ async def read_load_profile_sets(
     if facts.energy_unit is None or facts.constants is None or facts.selection is None:
         raise MeterError("The meter has not told yet what it counts, and in which unit")
     pace = pace or Pace(link, 0)
-    dimensions = await _read_dimensions(link, pace)
+    dimensions = tuple(
+        [
+            await _settled(link, pace, firmware, index, each)
+            for index, each in enumerate(await _read_dimensions(link, pace))
+        ]
+    )
     if not any(each.used for each in dimensions):
         return ()
     length = sum(each.control_length for each in dimensions)
@@ -191,6 +199,41 @@ async def _read_dimensions(link: Link, pace: Pace) -> tuple[DataSetDimensions, .
     return decode_load_profile_dimensions(data)
 
 
+async def _settled(
+    link: Link,
+    pace: Pace,
+    firmware: tuple[int, int, int],
+    index: int,
+    dimensions: DataSetDimensions,
+) -> DataSetDimensions:
+    """Return the dimensions of a data set, with the interval that ET21 decides.
+
+    Without ET21 it is not known, and the data set cannot be used.
+    """
+    if not dimensions.is_open:
+        return dimensions
+    await pace.wait()
+    try:
+        configuration = await read_configuration(link, index, firmware)
+    except RefusalError as err:
+        if not is_out_of_reach(err):
+            raise
+        configuration = None
+    if configuration is None or not configuration.is_of(dimensions):
+        _LOGGER.info("The intervals of data set %s are of unknown length", index + 1)
+        return replace(dimensions, interval=None)
+    return replace(dimensions, interval=configuration.interval)
+
+
+async def read_configuration(
+    link: Link, index: int, firmware: tuple[int, int, int]
+) -> DataSetConfiguration:
+    """Read the part of ET21 of a data set, counted from 0. Raises MeterError."""
+    offset = configuration_offset(index, firmware)
+    data = await link.read(_ET21, offset, CONFIGURATION_LENGTH)
+    return decode_data_set_configuration(data, offset)
+
+
 class DataSetReader:
     """Reads the blocks of one data set, each request in its turn and paced."""
 
@@ -239,12 +282,11 @@ class DataSetReader:
 
         Else the rules of the guide say the same.
         """
-        offset = configuration_offset(self.data_set.number - 1, firmware)
         configuration: DataSetConfiguration | None = None
         await self._pace.wait()
         try:
-            configuration = decode_data_set_configuration(
-                await self._link.read(_ET21, offset, CONFIGURATION_LENGTH), offset
+            configuration = await read_configuration(
+                self._link, self.data_set.number - 1, firmware
             )
         except (RefusalError, DecodeError) as err:
             _LOGGER.debug("The layout of the load profile is computed: %s", err)

@@ -236,7 +236,9 @@ class LoadProfileDownload:
         """Return the data set that is wanted, None if the meter uses none."""
         if isinstance(self._wanted_set, LoadProfileSet):
             return self._wanted_set
-        sets = await read_load_profile_sets(self._link, self._facts, self._pace)
+        sets = await read_load_profile_sets(
+            self._link, self._firmware, self._facts, self._pace
+        )
         if self._wanted_set is None:
             return best_data_set(sets, _PREFERRED_KEYS)
         for each in sets:

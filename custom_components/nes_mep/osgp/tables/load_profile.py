@@ -16,7 +16,7 @@ SINGLE_DIMENSIONS_LENGTH = 13
 DATA_SET_STATUS_LENGTH = 13
 """Length of the part of BT63 that belongs to one data set."""
 
-CONFIGURATION_LENGTH = 30
+CONFIGURATION_LENGTH = 94
 """How much of the part of ET21 that belongs to one data set is decoded."""
 
 _MOST_CHANNELS = 16
@@ -43,15 +43,17 @@ _MAPPED_SOURCES = range(112, 164)
 class DataSetDimensions:
     """The part of BT61 that belongs to one data set.
 
-    interval is None where the data set is not used. end_readings says whether blocks
-    hold readings of their own, and scaled whether values are multiplied and divided
-    before they are recorded; both are off in all known meters.
+    interval is None where the data set is not used; is_open says that only ET21
+    tells it. end_readings says whether blocks hold readings of their own, and scaled
+    whether values are multiplied and divided before they are recorded; both are off in
+    all known meters.
     """
 
     blocks: int
     intervals: int
     channels: int
     interval: timedelta | None
+    interval_code: int = 0
     end_readings: bool = False
     scaled: bool = False
 
@@ -61,17 +63,24 @@ class DataSetDimensions:
         return bool(self.blocks and self.intervals and self.channels and self.interval)
 
     @property
+    def is_open(self) -> bool:
+        """Whether the code of the interval means minutes or hours, as ET21 says."""
+        is_minutes = self.interval_code in {0, *_MINUTES}
+        return bool(self.blocks and self.intervals and self.channels) and not is_minutes
+
+    @property
     def control_length(self) -> int:
         """Length of the data set's part of BT62."""
         return 3 * self.channels + 1 + 4 * self.channels * self.scaled
 
 
-def interval_length(code: int) -> timedelta | None:
+def interval_length(code: int, *, minutes_only: bool = False) -> timedelta | None:
     """Return the interval that a number in BT61 or ET21 means, None for no interval.
 
-    1 to 60 are minutes and 84 is a day; so 61 to 84 are taken as 1 to 24 hours.
+    1 to 60 are minutes and 84 is a day; so 61 to 84 are taken as 1 to 24 hours. In an
+    ANSI-compliant load profile "intervals are in minutes only" (ET21.93, bit 3).
     """
-    if code in _MINUTES:
+    if code in _MINUTES or (minutes_only and code):
         return timedelta(minutes=code)
     if code in _HOURS:
         return timedelta(hours=code - _HOURS.start + 1)
@@ -93,6 +102,7 @@ def decode_load_profile_dimensions(data: bytes) -> tuple[DataSetDimensions, ...]
             intervals=table.limited(offset + 2, _MOST_INTERVALS, 2),
             channels=table.limited(offset + 4, _MOST_CHANNELS),
             interval=interval_length(table.uint(offset + 5)),
+            interval_code=table.uint(offset + 5),
             end_readings=bool(flags >> 4 & 1),
             scaled=bool(flags >> 6 + index & 1),
         )
@@ -175,7 +185,9 @@ class DataSetConfiguration:
     """The part of ET21 that belongs to one data set: how its blocks are laid out.
 
     Offsets and sizes are bytes: of the simple status and of interval 0 from the
-    start of a block, of channel 0 from the start of an interval.
+    start of a block, of channel 0 from the start of an interval. is_ansi says that the
+    load profile is ANSI-compliant: its intervals are in minutes, and of the statuses
+    that concern M-Bus some are not told.
     """
 
     block_size: int
@@ -184,7 +196,20 @@ class DataSetConfiguration:
     interval_size: int
     channels_offset: int
     channels: int
-    interval: timedelta | None
+    interval_code: int
+    is_ansi: bool
+
+    @property
+    def interval(self) -> timedelta | None:
+        """Length of an interval."""
+        return interval_length(self.interval_code, minutes_only=self.is_ansi)
+
+    def is_of(self, dimensions: DataSetDimensions) -> bool:
+        """Return whether it is the data set of these dimensions, as its place is a guess."""
+        return (self.channels, self.interval_code) == (
+            dimensions.channels,
+            dimensions.interval_code,
+        )
 
 
 def configuration_offset(data_set: int, firmware: tuple[int, int, int]) -> int:
@@ -201,7 +226,7 @@ def configuration_offset(data_set: int, firmware: tuple[int, int, int]) -> int:
 
 
 def decode_data_set_configuration(data: bytes, offset: int) -> DataSetConfiguration:
-    """Decode the part of ET21 of a data set, which begins at offset: 30 bytes.
+    """Decode the part of ET21 of a data set, which begins at offset: 94 bytes.
 
     Raises DecodeError, also for blocks that no meter has the memory for.
     """
@@ -213,5 +238,6 @@ def decode_data_set_configuration(data: bytes, offset: int) -> DataSetConfigurat
         interval_size=table.uint(offset + 25),
         channels_offset=table.uint(offset + 26),
         channels=table.limited(offset + 28, _MOST_CHANNELS),
-        interval=interval_length(table.uint(offset + 29)),
+        interval_code=table.uint(offset + 29),
+        is_ansi=table.bit(offset + 93, 3),
     )

@@ -150,8 +150,7 @@ def _agrees(configuration: DataSetConfiguration, dimensions: DataSetDimensions) 
         + dimensions.intervals * configuration.interval_size
     )
     return (
-        configuration.channels == dimensions.channels
-        and configuration.interval == dimensions.interval
+        configuration.is_of(dimensions)
         and configuration.status_offset >= _END_TIME_LENGTH
         and end_of_status <= configuration.intervals_offset
         and dimensions.channels // 2 < configuration.channels_offset
