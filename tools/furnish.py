@@ -3,17 +3,27 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 import json
-from typing import Final
+import math
+import re
+from typing import Any, Final
+
+import yaml  # type: ignore[import-untyped]
 
 from .api import Api
+from .home_assistant import ROOT
+from .process import ToolError
 from .simulator import Simulator
-from .stage import DOMAIN, Meter, say
+from .stage import DOMAIN, Meter, all_usable, say
 
 AUTOMATION: Final = "meter_link"
 
 TRIGGER: Final = "link_failed"
 
-DAYS: Final = 8  # of the past
+DAYS: Final = 31  # of the past
+
+VOLTAGE_DAYS: Final = 4
+
+DASHBOARD: Final = "smart-meter"
 
 ENERGIES: Final = ("energy_import", "energy_export")
 
@@ -59,6 +69,72 @@ async def give_past(meter: Meter, _: Simulator) -> None:
         start=(datetime.now(UTC) - timedelta(days=DAYS)).isoformat(),
     )
     say(f"  {json.dumps(answer)}")
+
+
+async def give_voltages(meter: Meter, _: Simulator) -> None:
+    """Give the recorder some days of voltages: the meter does not remember them."""
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    for phase in (1, 2, 3):
+        rows = []
+        for back in range(24 * VOLTAGE_DAYS, 0, -1):
+            start = now - timedelta(hours=back)
+            mean = 231 + phase + 4 * math.cos(math.tau * (start.hour - 3 * phase) / 24)
+            rows.append(
+                {
+                    "start": start.isoformat(),
+                    "mean": mean,
+                    "min": mean - 2 - back % 3,
+                    "max": mean + 2 + back % 2,
+                }
+            )
+        await meter.api.command(
+            "recorder/import_statistics",
+            metadata={
+                "statistic_id": meter.entity_id(f"voltage_l{phase}"),
+                "source": "recorder",
+                "unit_of_measurement": "V",
+                "unit_class": "voltage",
+                "has_sum": False,
+                "mean_type": 1,
+                "name": None,
+            },
+            stats=rows,
+        )
+
+
+async def add_dashboard(meter: Meter, source: Simulator) -> None:
+    """Add the dashboard of docs/dashboard.yaml, with what it shows."""
+    await enable_tariff(meter)
+    await give_voltages(meter, source)
+    await give_past(meter, source)
+    await meter.api.command(
+        "lovelace/dashboards/create",
+        url_path=DASHBOARD,
+        title="Smart meter",
+        icon="mdi:meter-electric",
+        mode="storage",
+        require_admin=False,
+        show_in_sidebar=True,
+    )
+    await meter.api.command(
+        "lovelace/config/save", url_path=DASHBOARD, config=dashboard(meter)
+    )
+    await meter.settled(all_usable)
+
+
+def dashboard(meter: Meter) -> dict[str, Any]:
+    """Return the dashboard of docs/dashboard.yaml for this meter.
+
+    Raises ToolError when it names an entity that the meter does not have enabled.
+    """
+    name = meter.entity_id("energy_import").removeprefix("sensor.")
+    text = (ROOT / "docs" / "dashboard.yaml").read_text()
+    text = text.replace("smart_meter", name.removesuffix("_energy_import"))
+    named = set(re.findall(r"entity: (\S+)", text))
+    if missing := named - set(meter.entity_ids.values()):
+        raise ToolError(f"The dashboard names {', '.join(sorted(missing))}.")
+    config: dict[str, Any] = yaml.safe_load(text)
+    return config
 
 
 async def add_automation(meter: Meter, _: Simulator) -> None:

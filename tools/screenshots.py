@@ -21,8 +21,10 @@ from .browser import Box, Page, browser
 from .demo import check_log, set_up_energy_dashboard
 from .furnish import (
     AUTOMATION,
+    DASHBOARD,
     TRIGGER,
     add_automation,
+    add_dashboard,
     device_of,
     give_past,
     ignore_issues,
@@ -142,6 +144,14 @@ async def shoot_energy(studio: Studio) -> None:
     await page.point_away()
 
 
+async def shoot_dashboard(studio: Studio) -> None:
+    """Show the dashboard of docs/dashboard.yaml."""
+    page = studio.page
+    await open_page(studio, f"/{DASHBOARD}/meter")
+    await page.shows("hui-statistics-graph-card")
+    await page.point_away()
+
+
 async def shoot_automation(studio: Studio) -> None:
     """Show an automation with a trigger and an action of ours."""
     page = studio.page
@@ -175,6 +185,13 @@ PICTURES: Final[dict[str, Picture]] = {
     "automation": Picture(shoot=shoot_automation, prepare=add_automation),
     "triggers": Picture(shoot=shoot_triggers, prepare=add_automation),
     "energy": Picture(shoot=shoot_energy, prepare=give_past, width=1140, height=890),
+    "dashboard": Picture(
+        shoot=shoot_dashboard,
+        prepare=add_dashboard,
+        width=1240,
+        height=840,
+        scale=1.25,
+    ),
     "energy_dark": Picture(
         shoot=shoot_energy, prepare=give_past, width=1140, height=890, dark=True
     ),
@@ -217,7 +234,8 @@ async def take(studio: Studio, picture: Picture) -> Image.Image:
     box = await picture.shoot(studio)
     image = Image.open(BytesIO(await page.settled_picture(box)))
     if found := await page.evaluate(
-        'find_all("ha-toast, ha-alert[alert-type=error]").map(text_of).join()'
+        'find_all("ha-toast, ha-alert[alert-type=error], hui-error-card, hui-warning")'
+        ".map(text_of).join()"
     ):
         raise ToolError(f"There is a complaint in the picture: {found}")
     return image
