@@ -55,6 +55,7 @@ async def test_costs_by_tariff(hass: HomeAssistant) -> None:
     for source, kwh in zip(sources, ("110", "120"), strict=True):
         hass.states.async_set(source, kwh, KWH | {"state_class": "total_increasing"})
     await hass.async_block_till_done()
+    await hass.async_block_till_done()  # the templates follow
     shown = {
         entity_id: float(hass.states.get(entity_id).state)
         for entity_id in (
