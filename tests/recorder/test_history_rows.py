@@ -99,7 +99,7 @@ def test_hour_readings(length: int, ends: list[int], found: dict[int, int]) -> N
     intervals = [interval(end, length, end) for end in ends]
     closing = [
         each
-        for each in readings_of(reversed(intervals), "energy_import")
+        for each in readings_of(reversed(intervals), {"energy_import": 1.0})
         if each.closes_hour
     ]
     assert {
@@ -111,10 +111,10 @@ def test_hour_readings(length: int, ends: list[int], found: dict[int, int]) -> N
 def test_unusable_readings() -> None:
     """What the meter says cannot be used is not."""
     spoilt = interval(60, 60, statuses={"energy_import": ChannelStatus.SKIPPED})
-    assert readings_of([interval(0, 60, 1), spoilt], "energy_import") == (
+    assert readings_of([interval(0, 60, 1), spoilt], {"energy_import": 1.0}) == (
         Reading(NOON, 1),
     )
-    assert not readings_of([interval(0, 60, 1)], "energy_export")
+    assert not readings_of([interval(0, 60, 1)], {"energy_export": 1.0})
 
 
 def test_nothing_recorded() -> None:

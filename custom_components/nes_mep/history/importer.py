@@ -1,7 +1,7 @@
 """One import of the load profile into the statistics."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 import logging
 from typing import Final
@@ -11,63 +11,43 @@ from homeassistant.components.sensor import SensorStateClass
 from homeassistant.core import HomeAssistant
 
 from ..descriptions import describe_register
-from ..osgp import (
-    REQUEST_PERIOD,
-    HostClock,
-    LoadProfileBatch,
-    LoadProfileDownload,
-    LoadProfileInterval,
-    LoadProfileSet,
-    Meter,
-    MeterError,
-    RefusalError,
-    best_data_set,
+from ..osgp import REQUEST_PERIOD, HostClock, LoadProfileSet, Meter, RefusalError
+from .completion import Missing, Told, complete, find_missing
+from .downloads import (
+    Download,
+    async_batches,
+    parts_of,
+    ranked,
+    reach_of,
+    shift_of,
+    ways_of,
 )
-from .gaps import Gap, find_gaps, flat_spans
+from .entities import Subject, subjects_of
+from .gaps import flat_spans
 from .memory import HistoryMemory, Identity
-from .recorder import (
-    Known,
-    Recorded,
-    Statistic,
-    async_write,
-    is_excluded,
-    read,
-    sum_retention,
-)
-from .result import EntityImport, HistoryImport, NoLoadProfileError
-from .rows import Filling, fill, readings_of
-from .spans import EVER, HOUR, Span, Spans, common, hour_of, joined, spans_of, without
+from .recorder import Known, is_excluded
+from .result import HistoryImport, NoLoadProfileError
+from .spans import EVER, HOUR, Span, Spans, hour_of, joined, spans_of, without
 from .way import Counting
 
 _LOGGER = logging.getLogger(__name__)
-
-_SEPARATE: Final = timedelta(days=1)
-"""Gaps that are further apart are downloaded separately."""
 
 _HELD_BACK: Final = 6 * HOUR
 """The oldest hours that were read are written together with those before them, which
 tell whether their readings lie on the way."""
 
-_RETRY_PAUSE: Final = 15.0
-_RETRIES: Final = 8
-"""A download that failed continues where it stopped, after so many seconds, and gives
-up after so many failures without progress. Meanwhile the polls recover the link."""
 
-_STATE_CLASSES: Final = {SensorStateClass.TOTAL, SensorStateClass.TOTAL_INCREASING}
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What an entity's statistics lack; is_back says that something was recorded after."""
+
+    spans: Spans
+    is_mean: bool
+    is_back: bool = True
 
 
-@dataclass(slots=True)
-class _Download:
-    """A part of an import: the entities that a data set tells about, and a span.
-
-    What is written yet begins at written_to; intervals were read before it.
-    """
-
-    data_set: LoadProfileSet
-    keys: frozenset[str]
-    span: Span
-    written_to: datetime
-    intervals: list[LoadProfileInterval] = field(default_factory=list)
+type Plan = Mapping[str, Planned]
+"""What is to be completed, by key."""
 
 
 class HistoryImporter:
@@ -102,100 +82,92 @@ class HistoryImporter:
         self._on_progress = on_progress
 
     @property
-    def statistics(self) -> dict[str, Statistic]:
-        """The statistics of cumulative registers that are recorded, by key."""
+    def subjects(self) -> dict[str, Subject]:
+        """The entities that can get their past and are recorded, by key."""
         return {
-            key: statistic
-            for key, statistic in self._candidates.items()
-            if not is_excluded(self._hass, statistic.entity_id)
+            key: subject
+            for key, subject in subjects_of(self._entity_ids()).items()
+            if not is_excluded(self._hass, subject.statistic.entity_id)
         }
 
     @property
     def excluded(self) -> tuple[str, ...]:
         """The ids of the entities that are excluded in the recorder."""
         return tuple(
-            statistic.entity_id
-            for statistic in self._candidates.values()
-            if is_excluded(self._hass, statistic.entity_id)
+            subject.statistic.entity_id
+            for subject in subjects_of(self._entity_ids()).values()
+            if is_excluded(self._hass, subject.statistic.entity_id)
         )
-
-    @property
-    def _candidates(self) -> dict[str, Statistic]:
-        found: dict[str, Statistic] = {}
-        for key, entity_id in self._entity_ids().items():
-            description = describe_register(key)
-            if description is not None and description.state_class in _STATE_CLASSES:
-                unit = description.native_unit_of_measurement
-                found[key] = Statistic(entity_id, unit)
-        return found
 
     async def async_read_drift(self) -> timedelta:
         """Return how far the meter's clock is ahead. Raises MeterError."""
         return (await self._meter.read_clock()).time - self._clock.now()
 
-    async def async_plan(
-        self, end: datetime, wanted: Span | None = None
-    ) -> dict[str, tuple[Gap, ...]]:
-        """Return the gaps of each entity that has statistics, by key.
+    async def async_plan(self, end: datetime, wanted: Span | None = None) -> Plan:
+        """Return what is missing, of each entity that has statistics, by key.
 
-        wanted limits them; without it they are those that were not checked yet.
+        wanted limits it; without it, it is what was not checked yet.
         """
-        plan: dict[str, tuple[Gap, ...]] = {}
-        for key, statistic in self.statistics.items():
-            since = wanted[0] if wanted else _checked_to(self._memory.of(key).checked)
-            if (recorded := await self._async_read(key, statistic, since)) is None:
-                continue
-            checked = () if wanted else self._memory.of(key).checked
-            limits = without(joined([wanted or (EVER, end)]), checked)
-            plan[key] = tuple(
-                replace(gap, start=None if begin == EVER else begin, end=stop)
-                for gap in find_gaps(recorded.series, end)
-                for begin, stop in common(limits, joined([gap.span]))
-            )
+        plan: dict[str, Planned] = {}
+        for key, subject in self.subjects.items():
+            found = await self._async_find(subject, end, wanted)
+            if found is not None:
+                plan[key] = Planned(found.spans, subject.is_mean, found.is_back)
         return plan
 
+    async def _async_find(
+        self, subject: Subject, end: datetime, wanted: Span | None = None
+    ) -> Missing | None:
+        """Return what is missing of an entity; forget what held of another statistic."""
+        checked = () if wanted else self._memory.of(subject.key).checked
+        since = wanted[0] if wanted else _checked_to(checked)
+        limits = without(joined([wanted or (EVER, end)]), checked)
+        found = await self._async_read(subject, since, limits)
+        if found is not None and not found.is_known and checked:
+            return await self._async_find(subject, end)
+        return found
+
     async def async_survey(self) -> int:
-        """Look for times in which Home Assistant was off, in the rows of all entities.
+        """Look for times in which Home Assistant was off, in the rows of all registers.
 
         Return the number of hours; they are interruptions from now on.
         """
-        rows = []
-        for key, statistic in self.statistics.items():
-            if recorded := await self._async_read(key, statistic, EVER):
-                rows.append(recorded.series.hours)
+        rows = [
+            found.rows
+            for subject in self.subjects.values()
+            if not subject.is_mean
+            if (found := await self._async_read(subject, EVER, ()))
+        ]
         spans = await self._hass.async_add_executor_job(flat_spans, rows)
         for span in spans:
             self._memory.async_interrupted(span)
         return sum((end - begin) // HOUR for begin, end in spans)
 
     async def _async_read(
-        self, key: str, statistic: Statistic, since: datetime
-    ) -> Recorded | None:
-        """Return what was recorded for an entity; forget what held of another one."""
-        recorded = await get_instance(self._hass).async_add_executor_job(
-            read, self._hass, statistic, self._known(key), since
+        self, subject: Subject, since: datetime, limits: Spans
+    ) -> Missing | None:
+        """Return what is missing of an entity, and remember which statistic it is."""
+        found = await get_instance(self._hass).async_add_executor_job(
+            find_missing, self._hass, subject, self._known(subject.key), since, limits
         )
-        if recorded is not None:
-            self._recognize(key, recorded)
-        return recorded
+        if found is not None:
+            memory = self._memory.of(subject.key)
+            if not found.is_known:
+                _LOGGER.info(
+                    "%s: the statistics of %s are others than before; they are checked "
+                    "anew",
+                    self._title,
+                    subject.key,
+                )
+                memory.identity, memory.checked, memory.imported = None, (), ()
+            if found.oldest is not None:
+                self._remember(subject.key, found.number, found.oldest)
+        return found
 
     def _known(self, key: str) -> Known:
         """Return what is known of the rows of an entity."""
         memory = self._memory.of(key)
         return Known(memory.identity, memory.imported, self._memory.interruptions)
-
-    def _recognize(self, key: str, recorded: Recorded) -> None:
-        """Remember which statistic was read."""
-        memory = self._memory.of(key)
-        if not recorded.is_known:
-            _LOGGER.info(
-                "%s: the statistics of %s are others than before; they are checked anew",
-                self._title,
-                key,
-            )
-            memory.identity, memory.checked, memory.imported = None, (), ()
-        if recorded.series.hours:
-            self._remember(key, recorded.number, min(recorded.series.hours))
 
     def _remember(self, key: str, number: int, row: datetime) -> None:
         """Remember which statistic an entity has, and its oldest row that is known."""
@@ -203,56 +175,62 @@ class HistoryImporter:
         before = memory.identity
         memory.identity = Identity(number, min(row, before.witness) if before else row)
 
-    async def async_import(
-        self, plan: Mapping[str, tuple[Gap, ...]], drift: timedelta
-    ) -> HistoryImport:
-        """Download the intervals that fill the gaps, and write the rows as they come.
+    async def async_import(self, plan: Plan, drift: timedelta) -> HistoryImport:
+        """Download what completes a plan, and write the rows as they come.
 
-        drift is how far the meter's clock is ahead.
+        drift is how far the meter's clock is ahead. What one data set lacks is looked
+        for in the next one.
         """
         result = HistoryImport(excluded=self.excluded)
         self._show(0)
-        sets = await self._async_sets(plan.keys())
-        limit = await self._meter.read_energy_limit()
-        downloads = [
-            _Download(data_set, keys, span, span[1])
-            for data_set, keys in sets
-            for span in _spans(gap for key in keys for gap in plan[key])
-        ]
-        statistics = self.statistics
-        for key in frozenset[str]().union(*(keys for _, keys in sets)):
-            result.entities[statistics[key].entity_id] = EntityImport()
-        for number, download in enumerate(downloads):
-
-            def show(share: float, number: int = number) -> None:
-                self._show(int(100 * (number + share) / len(downloads)))
-
-            await self._async_download(download, drift, limit, result, show)
-        self._show(100)
-        return result
-
-    async def _async_sets(
-        self, keys: Iterable[str]
-    ) -> list[tuple[LoadProfileSet, frozenset[str]]]:
-        """Return which data set to read for which entities."""
+        subjects = {key: self.subjects[key] for key in plan if key in self.subjects}
         try:
             sets = await self._meter.read_load_profile_sets()
         except RefusalError as err:
             raise NoLoadProfileError from err
-        chosen: list[tuple[LoadProfileSet, frozenset[str]]] = []
-        left = set(keys)
-        while left and (best := best_data_set(sets, left)) is not None:
-            if not (told := frozenset(left.intersection(best.keys))):
-                break
-            chosen.append((best, told))
-            left -= told
-        if not chosen:
+        limit = await self._meter.read_energy_limit()
+        reaches: dict[str, datetime] = {}
+        for data_set in ranked(sets, subjects.values()):
+            terms = ways_of(data_set, subjects.values())
+            spans = {
+                key: await self._async_left(subjects[key], plan[key].spans, data_set)
+                if key in reaches
+                else plan[key].spans
+                for key in terms
+            }
+            reach = reach_of(data_set, self._clock.now())
+            for key in terms:
+                reaches[key] = min(reach, reaches.get(key, reach))
+                if spans[key] or _id(subjects[key]) not in result.entities:
+                    result.begin(_id(subjects[key]))
+            parts = parts_of(data_set, terms, spans, reaches)
+            for number, part in enumerate(parts):
+
+                def show(
+                    share: float, number: int = number, parts: int = len(parts)
+                ) -> None:
+                    self._show(int(100 * (number + share) / parts))
+
+                await self._async_download(part, drift, limit, result, show)
+        if not result.entities:
             raise NoLoadProfileError
-        return chosen
+        self._show(100)
+        return result
+
+    async def _async_left(
+        self, subject: Subject, spans: Spans, data_set: LoadProfileSet
+    ) -> Spans:
+        """Return what is still missing in spans that another data set may have."""
+        if not spans:
+            return ()
+        found = await self._async_read(subject, spans[0][0], spans)
+        reach = reach_of(data_set, self._clock.now())
+        left = found.spans if found is not None and found.is_known else ()
+        return tuple(span for span in left if span[1] > reach)
 
     async def _async_download(
         self,
-        download: _Download,
+        download: Download,
         drift: timedelta,
         limit: float | None,
         result: HistoryImport,
@@ -260,9 +238,10 @@ class HistoryImporter:
     ) -> None:
         """Read the intervals of a span, newest first, and write them as they come."""
         start, end = download.span
-        shift = _shift(drift, download.data_set.interval)
+        shift = shift_of(drift, download.data_set.interval)
         profile = self._meter.load_profile(
-            None if start == EVER else start + shift,
+            # The reading at the start belongs to it.
+            None if start == EVER else start + shift - timedelta.resolution,
             end + shift,
             data_set=download.data_set,
             period=REQUEST_PERIOD,
@@ -273,12 +252,13 @@ class HistoryImporter:
             "its beginning" if start == EVER else start.isoformat(),
             end.isoformat(),
         )
-        async for batch in self._async_batches(profile):
+        channels = frozenset[str]().union(*download.terms.values())
+        async for batch in async_batches(profile, self._clock):
             intervals = [
                 replace(interval, end=interval.end - shift)
                 for interval in batch.intervals
             ]
-            result.add_read(intervals, download.keys)
+            result.add_read(intervals, channels)
             download.intervals += intervals
             if intervals:
                 oldest = hour_of(intervals[-1].end - timedelta.resolution)
@@ -286,73 +266,48 @@ class HistoryImporter:
             show(batch.done / batch.total)
         await self._async_write(download, start, limit, result)
 
-    async def _async_batches(
-        self, download: LoadProfileDownload
-    ) -> AsyncIterator[LoadProfileBatch]:
-        """Yield all batches of a download; continue it after failures of the link.
-
-        Raises MeterError when the meter refuses a part, or the link stays down.
-        """
-        failures = 0
-        while True:
-            try:
-                async for batch in download:
-                    failures = 0
-                    yield batch
-            except RefusalError:
-                raise
-            except MeterError as err:
-                failures += 1
-                if failures > _RETRIES:
-                    raise
-                _LOGGER.debug("The download of the load profile is paused: %s", err)
-                await self._clock.sleep(_RETRY_PAUSE)
-            else:
-                return
-
     async def _async_write(
         self,
-        download: _Download,
+        download: Download,
         begin: datetime,
         limit: float | None,
         result: HistoryImport,
     ) -> None:
         """Write the hours from begin on that were not written yet, and remember them.
 
-        An entity whose statistics are no longer those that its gaps were found in is
+        An entity whose statistics are no longer those in which hours were missing is
         left alone; it is looked through again as a whole.
         """
         span = begin, download.written_to
         if begin >= download.written_to:
             return
-        statistics = self.statistics
-        for key in download.keys - result.lost:
-            filled = None
-            if (statistic := statistics.get(key)) is not None:
-                filled = await get_instance(self._hass).async_add_executor_job(
-                    _read_and_fill,
+        subjects = self.subjects
+        for key in download.terms.keys() - result.lost:
+            done = None
+            if (subject := subjects.get(key)) is not None:
+                done = await get_instance(self._hass).async_add_executor_job(
+                    complete,
                     self._hass,
-                    statistic,
+                    subject,
                     self._known(key),
-                    key,
-                    download,
-                    _counting(key, limit),
+                    Told(
+                        intervals=download.intervals,
+                        terms=download.terms[key],
+                        counting=_counting(key, limit),
+                        end=download.span[1],
+                        reach=download.reach(key),
+                    ),
                     span,
-                    self._reach(download),
                 )
-            if statistic is None or filled is None or not filled[0].is_known:
+            if subject is None or done is None or not done.recorded.is_known:
                 result.lost.add(key)
                 continue
-            recorded, filling = filled
-            await async_write(self._hass, statistic, recorded, filling)
-            done = result.entities.setdefault(statistic.entity_id, EntityImport())
-            done.add(filling)
-            if filling.rows:
-                self._remember(
-                    key, recorded.number, min(row.hour for row in filling.rows)
-                )
+            await done.async_write(self._hass, subject)
+            result.of(_id(subject)).add(done.rows, done.filling.skipped)
+            if done.rows:
+                self._remember(key, done.recorded.number, min(done.rows))
             memory = self._memory.of(key)
-            memory.imported = joined([*memory.imported, *spans_of(filling.hours)])
+            memory.imported = joined([*memory.imported, *spans_of(done.hours)])
             memory.checked = joined([*memory.checked, span])
         self._memory.async_save()
         download.written_to = begin
@@ -362,43 +317,11 @@ class HistoryImporter:
             if interval.end <= begin + _HELD_BACK
         ]
 
-    def _reach(self, download: _Download) -> datetime:
-        """Return since when the load profile may have readings."""
-        data_set = download.data_set
-        blocks = max(0, data_set.valid_blocks - 1) * data_set.intervals_per_block
-        reach = self._clock.now() - blocks * data_set.interval
-        return min([reach, *(interval.end for interval in download.intervals)])
-
     def _show(self, progress: int) -> None:
         """Update the progress of the import, in percent."""
         if progress != self.progress:
             self.progress = progress
             self._on_progress()
-
-
-def _read_and_fill(
-    hass: HomeAssistant,
-    statistic: Statistic,
-    known: Known,
-    key: str,
-    download: _Download,
-    counting: Counting,
-    span: Span,
-    reach: datetime,
-) -> tuple[Recorded, Filling] | None:
-    """Return what was recorded for an entity, and what fills its gaps in a span."""
-    if (recorded := read(hass, statistic, known, span[0])) is None:
-        return None
-    filling = fill(
-        recorded.series,
-        find_gaps(recorded.series, download.span[1]),
-        readings_of(download.intervals, key),
-        counting,
-        memory=sum_retention(hass),
-        within=span,
-        reach=reach,
-    )
-    return recorded, filling
 
 
 def _counting(key: str, energy_limit: float | None) -> Counting:
@@ -417,14 +340,6 @@ def _checked_to(checked: Spans) -> datetime:
     return checked[0][1] if checked and checked[0][0] == EVER else EVER
 
 
-def _shift(drift: timedelta, interval: timedelta) -> timedelta:
-    """Return by how much the times of intervals are wrong: full intervals."""
-    return round(drift / interval) * interval
-
-
-def _spans(gaps: Iterable[Gap]) -> Spans:
-    """Return the spans of the load profile that fill gaps, newest first.
-
-    Nearby ones are joined.
-    """
-    return joined((gap.span for gap in gaps), _SEPARATE)[::-1]
+def _id(subject: Subject) -> str:
+    """Return the id of a subject's entity."""
+    return subject.statistic.entity_id

@@ -1,12 +1,16 @@
 """The long-term statistics of entities: reading and completing them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from homeassistant.components.recorder import get_instance
-from homeassistant.components.recorder.models import StatisticData, StatisticMetaData
+from homeassistant.components.recorder.models import (
+    StatisticData,
+    StatisticMeanType,
+    StatisticMetaData,
+)
 from homeassistant.components.recorder.statistics import (
     async_import_statistics,
     get_metadata,
@@ -17,17 +21,24 @@ from homeassistant.util.unit_conversion import (
     BaseUnitConverter,
     DurationConverter,
     EnergyConverter,
+    PowerConverter,
     ReactiveEnergyConverter,
 )
 
 from .gaps import Point, RecordedHour, Series
+from .means import MeanRow
 from .memory import Identity, Interruptions
 from .rows import Filling
 from .spans import EVER, HOUR, Spans, contains, hour_of
 
 _CONVERTERS: Final[Mapping[str, type[BaseUnitConverter]]] = {
     converter.UNIT_CLASS: converter
-    for converter in (DurationConverter, EnergyConverter, ReactiveEnergyConverter)
+    for converter in (
+        DurationConverter,
+        EnergyConverter,
+        PowerConverter,
+        ReactiveEnergyConverter,
+    )
 }
 _LAST_PERIOD: Final = timedelta(minutes=55)
 """Where the last of the 5-minute rows of an hour begins."""
@@ -64,19 +75,32 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """What the recorder has for an entity, in the unit of its Statistic.
+class Found:
+    """The statistic of an entity.
 
-    is_known says whether it is the statistic that is known; if not, nothing of what is
-    known about it holds.
+    is_known says whether it is the one that is known; if not, nothing of what is known
+    about it holds.
     """
 
-    series: Series
     metadata: StatisticMetaData
     per_unit: float
     """How many of the stored unit make one of the Statistic's unit."""
     number: int
     is_known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded(Found):
+    """What the recorder has for a register's entity, in the unit of its Statistic."""
+
+    series: Series
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedMeans(Found):
+    """Which hours have a row of an entity whose statistics are means."""
+
+    hours: frozenset[datetime]
 
 
 def is_recording(hass: HomeAssistant) -> bool:
@@ -104,13 +128,9 @@ def read(
     what was recorded after since, and the complete row before it. It has everything if
     the statistic is not the one that is known.
     """
-    found = get_metadata(hass, statistic_ids={statistic.entity_id})
-    if statistic.entity_id not in found:
+    if (found := _find(hass, statistic, known.identity)) is None:
         return None
-    number, metadata = found[statistic.entity_id]
-    if (per_unit := _per_unit(metadata, statistic.unit)) is None:
-        return None
-    is_known = _is_known(hass, statistic, number, known.identity)
+    metadata, is_known = found.metadata, found.is_known
     if not is_known:
         known, since = Known(None, (), known.interruptions), EVER
     begins = [since - before for before in _BEFORE] if since > _ALL else []
@@ -119,7 +139,46 @@ def read(
         series = _series(hass, statistic, metadata, known, begin)
         if any(hour < since for hour, _ in series.complete):
             break
-    return Recorded(series, metadata, per_unit, number, is_known)
+    return Recorded(metadata, found.per_unit, found.number, is_known, series)
+
+
+def read_means(
+    hass: HomeAssistant, statistic: Statistic, known: Known, since: datetime
+) -> RecordedMeans | None:
+    """Return which hours since a time have a mean. It waits for the database.
+
+    None if there is no such statistic, or its unit cannot be converted. The result has
+    everything if the statistic is not the one that is known.
+    """
+    if (found := _find(hass, statistic, known.identity)) is None:
+        return None
+    if found.metadata["mean_type"] is not StatisticMeanType.ARITHMETIC:
+        return None
+    begin = max(since, _ALL) if found.is_known else _ALL
+    rows = statistics_during_period(
+        hass, begin, None, {statistic.entity_id}, "hour", None, {"mean"}
+    )
+    hours = frozenset(
+        datetime.fromtimestamp(row["start"], UTC)
+        for row in rows.get(statistic.entity_id, [])
+    )
+    return RecordedMeans(
+        found.metadata, found.per_unit, found.number, found.is_known, hours
+    )
+
+
+def _find(
+    hass: HomeAssistant, statistic: Statistic, known: Identity | None
+) -> Found | None:
+    """Return the statistic of an entity, None if its unit cannot be converted."""
+    found = get_metadata(hass, statistic_ids={statistic.entity_id})
+    if statistic.entity_id not in found:
+        return None
+    number, metadata = found[statistic.entity_id]
+    if (per_unit := _per_unit(metadata, statistic.unit)) is None:
+        return None
+    is_known = _is_known(hass, statistic, number, known)
+    return Found(metadata, per_unit, number, is_known)
 
 
 def _is_known(
@@ -246,3 +305,24 @@ async def async_write(
             ],
         )
     await instance.async_block_till_done()
+
+
+async def async_write_means(
+    hass: HomeAssistant, recorded: RecordedMeans, rows: Iterable[MeanRow]
+) -> None:
+    """Write rows of means, in the stored unit."""
+    per_unit = recorded.per_unit
+    async_import_statistics(
+        hass,
+        recorded.metadata,
+        [
+            StatisticData(
+                start=row.hour,
+                mean=row.mean * per_unit,
+                min=row.min * per_unit,
+                max=row.max * per_unit,
+            )
+            for row in rows
+        ],
+    )
+    await get_instance(hass).async_block_till_done()

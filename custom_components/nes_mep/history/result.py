@@ -1,14 +1,14 @@
 """What an import has done, and why there is none."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from homeassistant.util.json import JsonObjectType
 
 from ..osgp import LoadProfileInterval
-from .rows import Filling
+from .rows import Skip
 from .spans import spans_of
 
 
@@ -49,12 +49,10 @@ class EntityImport:
     hours: list[datetime] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
 
-    def add(self, filling: Filling) -> None:
-        """Add what was written."""
-        self.hours += [row.hour for row in filling.rows]
-        self.skipped.update(
-            {skip.value: number for skip, number in filling.skipped.items()}
-        )
+    def add(self, hours: Iterable[datetime], skipped: Mapping[Skip, int]) -> None:
+        """Add what was written, and what was not."""
+        self.hours += hours
+        self.skipped.update({skip.value: number for skip, number in skipped.items()})
 
     @property
     def as_json(self) -> JsonObjectType:
@@ -86,6 +84,14 @@ class HistoryImport:
     lost: set[str] = field(default_factory=set)
     intervals: int = 0
     unusable_intervals: Counter[str] = field(default_factory=Counter)
+
+    def of(self, entity_id: str) -> EntityImport:
+        """Return what was done for an entity, to be added to."""
+        return self.entities.setdefault(entity_id, EntityImport())
+
+    def begin(self, entity_id: str) -> None:
+        """Begin to look for what an entity lacks, once more: nothing is skipped yet."""
+        self.of(entity_id).skipped.clear()
 
     def add_read(
         self, intervals: Iterable[LoadProfileInterval], keys: Iterable[str]

@@ -37,6 +37,10 @@ class Skip(StrEnum):
     """Home Assistant has recorded nothing after the gap yet."""
 
 
+type Terms = Mapping[str, float]
+"""Channels of the load profile by key, with the factor of each in a sum."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A row to write."""
@@ -71,17 +75,18 @@ class Filling:
 
 
 def readings_of(
-    intervals: Iterable[LoadProfileInterval], key: str
+    intervals: Iterable[LoadProfileInterval], terms: Terms
 ) -> tuple[Reading, ...]:
-    """Return the usable readings of a register, oldest first.
+    """Return the usable readings of a register, or a sum of some, oldest first.
 
     The last reading in an hour closes it if no further interval could have ended in it:
     if the interval that ends with the hour is missing, so is the hour.
     """
     found: dict[datetime, Reading] = {}
     for interval in intervals:
-        if (value := interval.values.get(key)) is None:
+        if not terms.keys() <= interval.values.keys():
             continue
+        value = sum(factor * interval.values[key] for key, factor in terms.items())
         last = hour_of(interval.end - timedelta.resolution) + HOUR - interval.length
         found[interval.end] = Reading(interval.end, value, interval.end > last)
     return tuple(found[time] for time in sorted(found))

@@ -1,7 +1,7 @@
 """When the history of the energy entities is imported from the load profile."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 import logging
@@ -12,8 +12,7 @@ from homeassistant.const import EVENT_RECORDER_5MIN_STATISTICS_GENERATED
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 
 from ..osgp import HostClock, MeterError, is_out_of_reach
-from .gaps import Gap
-from .importer import HistoryImporter
+from .importer import HistoryImporter, Plan
 from .interruptions import InterruptionWatch
 from .memory import HistoryMemory
 from .recorder import is_recording
@@ -218,13 +217,16 @@ class History:
         await self._async_survey()
         end = self._looked_until = self._last_hour_end
         plan = {
-            key: gaps
-            for key, gaps in (await self._importer.async_plan(end)).items()
-            if all(gap.right is not None for gap in gaps)
+            key: planned
+            for key, planned in (await self._importer.async_plan(end)).items()
+            if planned.is_back
         }
-        waits = not self._importer.statistics.keys() <= plan.keys()
+        waits = not self._importer.subjects.keys() <= plan.keys()
+        if waits and not self._has_waited:
+            # Means are told by the same intervals, which are read once.
+            plan = {key: each for key, each in plan.items() if not each.is_mean}
         state = HistoryState.WAITING if waits else HistoryState.COMPLETE
-        if not any(plan.values()):
+        if not any(each.spans for each in plan.values()):
             if self._state is HistoryState.NOTHING_TO_IMPORT:
                 state = self._state
         else:
@@ -276,7 +278,7 @@ class History:
         """
         if not is_recording(self._hass):
             raise NoRecorderError
-        if not self._importer.statistics and self._importer.excluded:
+        if not self._importer.subjects and self._importer.excluded:
             raise ExcludedError
         async with self._turn:
             last = self._last_hour_end
@@ -290,9 +292,7 @@ class History:
             self._show(HistoryState.COMPLETE if since == EVER else before)
             return done
 
-    async def _async_import(
-        self, plan: Mapping[str, tuple[Gap, ...]], drift: timedelta
-    ) -> HistoryImport:
+    async def _async_import(self, plan: Plan, drift: timedelta) -> HistoryImport:
         """Import what a plan says, and tell those who listen."""
         before = self._state
         self._show(HistoryState.IMPORTING)

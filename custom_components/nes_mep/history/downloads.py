@@ -1,0 +1,128 @@
+"""The parts of an import, each a span of one data set of the load profile."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import chain
+import logging
+from typing import Final
+
+from ..osgp import (
+    HostClock,
+    LoadProfileBatch,
+    LoadProfileDownload,
+    LoadProfileInterval,
+    LoadProfileSet,
+    MeterError,
+    RefusalError,
+    best_data_set,
+)
+from .entities import Subject
+from .rows import Terms
+from .spans import Span, Spans, joined
+
+_LOGGER = logging.getLogger(__name__)
+
+_SEPARATE: Final = timedelta(days=1)
+"""Spans that are further apart are downloaded separately."""
+
+_RETRY_PAUSE: Final = 15.0
+_RETRIES: Final = 8
+"""A download that failed continues where it stopped, after so many seconds, and gives
+up after so many failures without progress. Meanwhile the polls recover the link."""
+
+
+@dataclass(slots=True)
+class Download:
+    """A part of an import: what a data set tells about some subjects in a span.
+
+    By key, terms say how each of them is computed, and reaches since when any data set
+    may have readings of it. What is written yet begins at written_to; intervals were
+    read before it.
+    """
+
+    data_set: LoadProfileSet
+    terms: Mapping[str, Terms]
+    reaches: Mapping[str, datetime]
+    span: Span
+    written_to: datetime
+    intervals: list[LoadProfileInterval] = field(default_factory=list)
+
+    def reach(self, key: str) -> datetime:
+        """Return since when there may be readings."""
+        return min([self.reaches[key], *(each.end for each in self.intervals)])
+
+
+def reach_of(data_set: LoadProfileSet, now: datetime) -> datetime:
+    """Return since when a data set may have readings, if it was always recording."""
+    blocks = max(0, data_set.valid_blocks - 1) * data_set.intervals_per_block
+    return now - blocks * data_set.interval
+
+
+def ranked(
+    sets: Iterable[LoadProfileSet], subjects: Iterable[Subject]
+) -> list[LoadProfileSet]:
+    """Return the data sets in the order in which they are asked, the best one first."""
+    left = list(sets)
+    channels = frozenset[str]().union(*(subject.channels for subject in subjects))
+    order: list[LoadProfileSet] = []
+    while (best := best_data_set(left, channels)) is not None:
+        order.append(best)
+        left.remove(best)
+    return order
+
+
+def ways_of(data_set: LoadProfileSet, subjects: Iterable[Subject]) -> dict[str, Terms]:
+    """Return how the subjects that a data set tells about are computed, by key."""
+    return {
+        subject.key: way
+        for subject in subjects
+        if (way := subject.way(data_set.keys)) is not None
+    }
+
+
+def parts_of(
+    data_set: LoadProfileSet,
+    terms: Mapping[str, Terms],
+    spans: Mapping[str, Spans],
+    reaches: Mapping[str, datetime],
+) -> list[Download]:
+    """Return the downloads of the spans of some keys, newest first.
+
+    Nearby ones are joined. What a key does not lack is not written.
+    """
+    wanted = {key: terms[key] for key, each in spans.items() if each}
+    return [
+        Download(data_set, wanted, dict(reaches), span, span[1])
+        for span in joined(chain.from_iterable(spans.values()), _SEPARATE)[::-1]
+    ]
+
+
+async def async_batches(
+    download: LoadProfileDownload, clock: HostClock
+) -> AsyncIterator[LoadProfileBatch]:
+    """Yield all batches of a download; continue it after failures of the link.
+
+    Raises MeterError when the meter refuses a part, or the link stays down.
+    """
+    failures = 0
+    while True:
+        try:
+            async for batch in download:
+                failures = 0
+                yield batch
+        except RefusalError:
+            raise
+        except MeterError as err:
+            failures += 1
+            if failures > _RETRIES:
+                raise
+            _LOGGER.debug("The download of the load profile is paused: %s", err)
+            await clock.sleep(_RETRY_PAUSE)
+        else:
+            return
+
+
+def shift_of(drift: timedelta, interval: timedelta) -> timedelta:
+    """Return by how much the times of intervals are wrong: full intervals."""
+    return round(drift / interval) * interval
