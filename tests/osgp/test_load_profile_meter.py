@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -198,22 +199,48 @@ async def test_data_set(meter: Meter) -> None:
 
 @pytest.mark.parametrize("profile", ["lp_mbus"])
 async def test_mbus(meter: Meter, simulated: SimulatedMeter) -> None:
-    """Channels of M-Bus meters by slot and type; a missing one has no value."""
+    """Channels of M-Bus meters by slot and register; a missing one has no value."""
     _, data_set = await meter.read_load_profile_sets()
     assert data_set.keys == (
         "energy_import",
-        "mbus_1_type_1",
-        "mbus_2_type_2",
-        "mbus_3_type_3",
-        "mbus_4_type_2",
+        "mbus_1_volume",
+        "mbus_2_volume",
+        "mbus_3_energy",
+        "mbus_4_volume",
     )
+    assert [each.unit for each in data_set.channels[1:]] == ["m³", "m³", "kWh", "m³"]
     intervals = await _all(_download(meter, 2))
     for interval, truth in zip(
         intervals, simulated.load_profile.intervals(1)[::-1], strict=True
     ):
-        assert interval.values["mbus_1_type_1"] == truth.truth[1]
-        assert "mbus_4_type_2" not in interval.values
-        assert interval.statuses["mbus_4_type_2"] is ChannelStatus.DEVICE_MISSING
+        gas, water, heat = (int(f"{raw:x}") for raw in truth.truth[1:4])
+        assert interval.values["mbus_1_volume"] == gas / 100
+        assert interval.values["mbus_2_volume"] == water / 1000
+        assert interval.values["mbus_3_energy"] == heat
+        assert "mbus_4_volume" not in interval.values
+        assert interval.statuses["mbus_4_volume"] is ChannelStatus.DEVICE_MISSING
+
+
+@pytest.mark.parametrize("profile", ["lp_mbus"])
+@pytest.mark.parametrize("table", ["ET57", "ET11", "ET21"])
+async def test_mbus_without_meaning(
+    meter: Meter, simulated: SimulatedMeter, table: str
+) -> None:
+    """While the meter does not say what is recorded, the channels have no registers."""
+    simulated.add_fault(Fault(kind="refuse", table=table, code=5))
+    _, data_set = await meter.read_load_profile_sets()
+    assert data_set.keys[1:3] == ("mbus_1_type_1", "mbus_2_type_2")
+
+
+@pytest.mark.parametrize("profile", ["lp_mbus"])
+async def test_mbus_of_an_ansi_load_profile(
+    meter: Meter, simulated: SimulatedMeter
+) -> None:
+    """Where the meter does not tell that a value is missing, none can be used."""
+    first, second = simulated.profile.load_profile
+    simulated.configure_load_profile(first, replace(second, compliant=True))
+    _, data_set = await meter.read_load_profile_sets()
+    assert data_set.keys[:2] == ("energy_import", "mbus_1_type_1")
 
 
 @pytest.mark.parametrize("profile", ["lp_mbus"])

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
+from ..mbus.data_types import MBusRegister
 from ..register_descriptions import (
     PRESENT_VALUES,
     SUMMATIONS,
@@ -52,7 +54,8 @@ class LoadProfileChannel:
     """A channel of a data set.
 
     key and unit are those of the register that it records, if that is a known one.
-    source is the id in BT62.
+    source is the id in BT62. mbus is the register of an M-Bus meter, of which the key
+    begins with the slot.
     """
 
     key: str
@@ -60,26 +63,33 @@ class LoadProfileChannel:
     unit: str | None = None
     multiplier: int = 1
     divisor: int = 1
+    mbus: MBusRegister | None = None
 
-    def shown(self, raw: int) -> float:
-        """Return a recorded number in the shown unit."""
+    def shown(self, raw: int) -> float | None:
+        """Return a recorded number in the shown unit, None if it means nothing."""
+        if self.mbus is not None:
+            return self.mbus.value(raw)
         value = raw * self.multiplier
         return value if self.divisor == 1 else value / self.divisor
 
 
 def load_profile_channels(
-    sources: tuple[int, ...], mapping: Mapping[int, int], facts: RegisterMap
+    sources: tuple[int, ...],
+    mapping: Mapping[int, int],
+    facts: RegisterMap,
+    mbus: Mapping[int, MBusRegister] = MappingProxyType({}),
 ) -> tuple[LoadProfileChannel, ...]:
     """Return what the channels with these source ids are.
 
-    mapping has the extended ids of mapped ones (ET66), and of the facts, none that
-    gives the scale is unknown. Of two channels of the same register, the later one's
+    mapping has the extended ids of mapped ones (ET66), mbus the registers of M-Bus data
+    types that are understood (ET57), and of the facts, none that gives the scale is
+    unknown. Of two channels of the same register, the later one's
     key ends with its number.
     """
     channels: list[LoadProfileChannel] = []
     keys: set[str] = set()
     for index, source in enumerate(sources):
-        channel = _channel(source, mapping.get(source), facts)
+        channel = _channel(source, mapping.get(source), facts, mbus)
         if channel.key in keys:
             channel = replace(channel, key=f"{channel.key}_channel_{index + 1}")
         keys.add(channel.key)
@@ -88,17 +98,33 @@ def load_profile_channels(
 
 
 def _channel(
-    source: int, extended: int | None, facts: RegisterMap
+    source: int,
+    extended: int | None,
+    facts: RegisterMap,
+    mbus: Mapping[int, MBusRegister],
 ) -> LoadProfileChannel:
     """Return what the channel with a source id is."""
     if extended is None:
         return _standard_channel(source, facts)
     if extended < _STANDARD_SOURCES:
         return replace(_standard_channel(extended, facts), source=source)
-    key = f"source_0x{extended:04x}"
-    if extended >> 12 == _MBUS_TYPE:
-        key = f"mbus_{(extended >> 8 & 0xF) + 1}_type_{extended & 0x1F}"
-    return LoadProfileChannel(key=key, source=source)
+    if not is_mbus(extended):
+        return LoadProfileChannel(key=f"source_0x{extended:04x}", source=source)
+    slot, data_type = (extended >> 8 & 0xF) + 1, extended & 0x1F
+    register = mbus.get(data_type)
+    if register is None:
+        return LoadProfileChannel(key=f"mbus_{slot}_type_{data_type}", source=source)
+    return LoadProfileChannel(
+        key=f"mbus_{slot}_{register.key}",
+        source=source,
+        unit=register.measure.unit or None,
+        mbus=register,
+    )
+
+
+def is_mbus(extended: int) -> bool:
+    """Return whether an extended source id is that of an M-Bus meter's data."""
+    return extended >> 12 == _MBUS_TYPE
 
 
 def _standard_channel(source: int, facts: RegisterMap) -> LoadProfileChannel:

@@ -7,6 +7,8 @@ import logging
 
 from ..errors import DecodeError, MeterError, RefusalError
 from ..link import Link
+from ..mbus.data_types import DATA_TYPE_LENGTH, MBusRegister, decode_data_types
+from ..mbus.tables import DEVICE_DIMENSIONS_LENGTH, decode_device_dimensions
 from ..refusals import is_absent, is_out_of_reach
 from ..registers import RegisterMap
 from ..tables.fields import TableData
@@ -33,7 +35,7 @@ from ..tables.load_profile_blocks import (
     decode_block_header,
 )
 from ..tables.names import parse_table, table_name
-from .channels import LoadProfileChannel, load_profile_channels
+from .channels import LoadProfileChannel, is_mbus, load_profile_channels
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -41,7 +43,9 @@ _BT61 = parse_table("BT61")
 _BT62 = parse_table("BT62")
 _BT63 = parse_table("BT63")
 _BT64 = parse_table("BT64")
+_ET11 = parse_table("ET11")
 _ET21 = parse_table("ET21")
+_ET57 = parse_table("ET57")
 _ET66 = parse_table("ET66")
 
 _HOUR = timedelta(hours=1)
@@ -129,7 +133,10 @@ async def read_load_profile_sets(
     facts: RegisterMap,
     pace: Pace | None = None,
 ) -> tuple[LoadProfileSet, ...]:
-    """Read the data sets that are used: BT61, BT62, BT63, and ET66 or ET21 if needed.
+    """Read the data sets that are used: BT61, BT62 and BT63.
+
+    If they are needed, ET66 says what mapped channels are, ET57 what is recorded of
+    M-Bus meters, and ET21 how the intervals are meant.
 
     Raises MeterError, also while the scale of the readings is unknown, and
     RefusalError where the meter has no load profile.
@@ -151,6 +158,9 @@ async def read_load_profile_sets(
     mapping = await _read_mapping(link, pace, mapping_length(sum(sources, ())))
     await pace.wait()
     states = await link.read(_BT63, 0, DATA_SET_STATUS_LENGTH * len(dimensions))
+    mbus = await _read_mbus_registers(
+        link, pace, firmware, dimensions, sources, mapping
+    )
     sets: list[LoadProfileSet] = []
     for index, each in enumerate(dimensions):
         if each.used and each.interval:
@@ -159,7 +169,9 @@ async def read_load_profile_sets(
             sets.append(
                 LoadProfileSet(
                     number=index + 1,
-                    channels=load_profile_channels(sources[index], mapping, facts),
+                    channels=load_profile_channels(
+                        sources[index], mapping, facts, mbus[index]
+                    ),
                     interval=each.interval,
                     intervals_per_block=each.intervals,
                     blocks=each.blocks,
@@ -212,17 +224,73 @@ async def _settled(
     """
     if not dimensions.is_open:
         return dimensions
+    configuration = await _read_configuration(link, pace, firmware, index, dimensions)
+    if configuration is None:
+        _LOGGER.info("The intervals of data set %s are of unknown length", index + 1)
+        return replace(dimensions, interval=None)
+    return replace(dimensions, interval=configuration.interval)
+
+
+async def _read_configuration(
+    link: Link,
+    pace: Pace,
+    firmware: tuple[int, int, int],
+    index: int,
+    dimensions: DataSetDimensions,
+) -> DataSetConfiguration | None:
+    """Read the part of ET21 of a data set; None if it is out of reach."""
     await pace.wait()
     try:
         configuration = await read_configuration(link, index, firmware)
     except RefusalError as err:
         if not is_out_of_reach(err):
             raise
-        configuration = None
-    if configuration is None or not configuration.is_of(dimensions):
-        _LOGGER.info("The intervals of data set %s are of unknown length", index + 1)
-        return replace(dimensions, interval=None)
-    return replace(dimensions, interval=configuration.interval)
+        return None
+    return configuration if configuration.is_of(dimensions) else None
+
+
+async def _read_mbus_registers(
+    link: Link,
+    pace: Pace,
+    firmware: tuple[int, int, int],
+    dimensions: tuple[DataSetDimensions, ...],
+    sources: tuple[tuple[int, ...], ...],
+    mapping: Mapping[int, int],
+) -> list[Mapping[int, MBusRegister]]:
+    """Read what each data set records of M-Bus meters, by data type.
+
+    An ANSI-compliant one says nothing of values that are missing or not current, so
+    that its values cannot be used.
+    """
+    found: list[Mapping[int, MBusRegister]] = []
+    registers: Mapping[int, MBusRegister] | None = None
+    for index, (each, ids) in enumerate(zip(dimensions, sources, strict=True)):
+        usable: Mapping[int, MBusRegister] = {}
+        if any(is_mbus(mapping.get(source, 0)) for source in ids):
+            configuration = await _read_configuration(link, pace, firmware, index, each)
+            if configuration is not None and not configuration.is_ansi:
+                if registers is None:
+                    registers = await _read_data_types(link, pace)
+                usable = registers
+        found.append(usable)
+    return found
+
+
+async def _read_data_types(link: Link, pace: Pace) -> Mapping[int, MBusRegister]:
+    """Read what the M-Bus data types are; nothing if that is out of reach."""
+    await pace.wait()
+    try:
+        dimensions = decode_device_dimensions(
+            await link.read(_ET11, 0, DEVICE_DIMENSIONS_LENGTH)
+        )
+        await pace.wait()
+        length = DATA_TYPE_LENGTH * dimensions.data_types
+        return decode_data_types(await link.read(_ET57, 0, length))
+    except RefusalError as err:
+        if not is_out_of_reach(err):
+            raise
+        _LOGGER.debug("What is recorded of M-Bus meters remains unknown: %s", err)
+        return {}
 
 
 async def read_configuration(

@@ -303,11 +303,12 @@ class LoadProfileDownload:
                 end=end,
                 length=header.interval,
                 values={
-                    channel.key: channel.shown(value)
+                    channel.key: shown
                     for channel, status, value in zip(
                         channels, statuses, record.values, strict=True
                     )
                     if status.usability is not Usability.UNUSABLE
+                    and (shown := channel.shown(value)) is not None
                 },
                 flags=record.flags,
                 statuses={

@@ -66,6 +66,41 @@ class MBusRecord:
     function: str = _FUNCTIONS[0]
     qualifiers: tuple[str, ...] = ()
 
+    @property
+    def key(self) -> str:
+        """The key by which the records of a meter differ."""
+        return register_key(
+            self.quantity,
+            self.qualifiers,
+            storage=self.storage,
+            tariff=self.tariff,
+            subunit=self.subunit,
+            function=self.function,
+        )
+
+
+def register_key(
+    quantity: str,
+    qualifiers: tuple[str, ...],
+    *,
+    storage: int,
+    tariff: int,
+    subunit: int,
+    function: str,
+) -> str:
+    """Return the key of a register of an M-Bus meter."""
+    parts = [quantity, *qualifiers]
+    for name, number in (
+        ("subunit", subunit),
+        ("tariff", tariff),
+        ("storage", storage),
+    ):
+        if number:
+            parts.append(f"{name}_{number}")
+    if function != _FUNCTIONS[0]:
+        parts.append(function)
+    return "_".join(parts)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MBusTelegram:
@@ -179,7 +214,7 @@ def _decode_fixed(table: TableData, *, big_endian: bool) -> MBusTelegram:
     unknown: list[bytes] = []
     for counter in range(2):
         raw = table.raw(8 + 4 * counter, 4)
-        number = _number(4 if binary else 0xC, _ordered(raw, big_endian))
+        number = decode_number(4 if binary else 0xC, _ordered(raw, big_endian))
         unit = FIXED_UNITS.get(codes[counter])
         if unit is None or number is None:
             unknown.append(raw)
@@ -353,7 +388,7 @@ def _decode_record(raw: bytes, *, big_endian: bool) -> MBusRecord | None:
 def _value(meaning: Measure, data_field: int, data: bytes) -> MBusValue | None:
     match meaning.form:
         case Form.NUMBER:
-            number = _number(data_field, data)
+            number = decode_number(data_field, data)
             return None if number is None else meaning.scale(number)
         case Form.FLAGS:
             return int.from_bytes(data, "little") if data_field in _INTEGERS else None
@@ -365,7 +400,13 @@ def _value(meaning: Measure, data_field: int, data: bytes) -> MBusValue | None:
             return _identifier(data_field, data)
 
 
-def _number(data_field: int, data: bytes) -> float | None:
+def number_length(data_field: int) -> int:
+    """Return how many bytes a number of a data field has, 0 if it holds none."""
+    is_number = data_field in {*_INTEGERS, *_BCD, _REAL}
+    return _LENGTHS[data_field] if is_number else 0
+
+
+def decode_number(data_field: int, data: bytes) -> float | None:
     """Return a number, or None if the data is not a number or marked as invalid."""
     if data_field in _INTEGERS:
         number = int.from_bytes(data, "little", signed=True)
