@@ -23,7 +23,7 @@ from .coordinator import MeterCoordinator, NesMepConfigEntry, NesMepData
 from .costs import CostImporter, Costs, costs_store
 from .history import History, HistoryImporter
 from .issues import async_clear_issues
-from .mbus import device_identifier
+from .mbus import device_identifier, logged_mbus_registers
 from .monitor import async_remove_monitor
 from .registry import enabled_entities
 from .services import async_setup_services
@@ -85,6 +85,7 @@ async def _async_make_history(
         monitor.history,
         clock=monitor.clock,
         entity_ids=lambda: enabled_entities(hass, entry),
+        logged=lambda: logged_mbus_registers(coordinator),
         on_progress=coordinator.async_update_listeners,
     )
     return History(

@@ -21,6 +21,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
 from .entity import NesMepValueEntity, async_add_what_is_reported, with_zone
+from .history import Logged
 from .osgp import MBUS_UNITS, MBusDevice, MBusRecord, Value
 from .slow_readings import MBUS
 
@@ -90,6 +91,8 @@ _VOLUMES: Final[Mapping[str, SensorDeviceClass]] = {
 }
 """Device classes of volumes, by medium."""
 
+_CUMULATIVE: Final = {SensorStateClass.TOTAL, SensorStateClass.TOTAL_INCREASING}
+
 _OTHER: Final = "other"
 
 DEVICE_NAMES: Final[Mapping[str, str]] = {
@@ -112,21 +115,6 @@ LAST_READING = SensorEntityDescription(
 """When the electricity meter read the M-Bus meter."""
 
 
-def record_key(record: MBusRecord) -> str:
-    """Return the key of a record, by which records of a device differ."""
-    parts = [record.quantity, *record.qualifiers]
-    for name, number in (
-        ("subunit", record.subunit),
-        ("tariff", record.tariff),
-        ("storage", record.storage),
-    ):
-        if number:
-            parts.append(f"{name}_{number}")
-    if record.function != _NOW:
-        parts.append(record.function)
-    return "_".join(parts)
-
-
 def describe_record(medium: str, record: MBusRecord) -> SensorEntityDescription | None:
     """Describe the sensor of a record, None if it has no sensor.
 
@@ -140,7 +128,7 @@ def describe_record(medium: str, record: MBusRecord) -> SensorEntityDescription 
         device_class = _VOLUMES.get(medium, device_class)
     is_present = record.storage == 0 and record.function == _NOW
     description = SensorEntityDescription(
-        key=record_key(record),
+        key=record.key,
         translation_key=f"mbus_{record.quantity}",
         entity_category=quantity.category,
         entity_registry_enabled_default=is_present,
@@ -214,6 +202,23 @@ def device_identifier(coordinator: MeterCoordinator, device_id: str) -> tuple[st
     the history of the meter that it replaces.
     """
     return (DOMAIN, f"{coordinator.meter.identity.serial_number}_mbus_{device_id}")
+
+
+@callback
+def logged_mbus_registers(coordinator: MeterCoordinator) -> dict[str, Logged]:
+    """Return where the load profile has what M-Bus sensors show, by the entity's key."""
+    found: dict[str, Logged] = {}
+    for device_id, device in coordinator.data.mbus_devices.items():
+        for record in device.records:
+            description = describe_record(device.medium, record)
+            if description and description.state_class in _CUMULATIVE:
+                key = f"mbus_{device_id}_{record.key}"
+                unique_id = f"{coordinator.meter.identity.serial_number}_{key}"
+                unit = _async_kept_unit(
+                    coordinator.hass, unique_id, record.unit or None
+                )
+                found.setdefault(key, Logged(f"mbus_{device.slot}_{record.key}", unit))
+    return found
 
 
 @callback
@@ -316,7 +321,7 @@ class NesMepMBusSensor(NesMepValueEntity, SensorEntity):
         if self.entity_description is LAST_READING:
             return device.read_at
         for record in device.records:
-            if record_key(record) == self.entity_description.key and isinstance(
+            if record.key == self.entity_description.key and isinstance(
                 record.value, int | float
             ):
                 return converted(

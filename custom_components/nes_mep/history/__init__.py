@@ -1,5 +1,6 @@
 """The history of the entities: from the meter's load profile to statistics."""
 
+from .entities import Logged
 from .importer import HistoryImporter
 from .memory import HistoryMemory
 from .result import HistoryError, HistoryImport, NoRecorderError
@@ -12,5 +13,6 @@ __all__ = [
     "HistoryImporter",
     "HistoryMemory",
     "HistoryState",
+    "Logged",
     "NoRecorderError",
 ]

@@ -77,7 +77,7 @@ def ways_of(data_set: LoadProfileSet, subjects: Iterable[Subject]) -> dict[str, 
     return {
         subject.key: way
         for subject in subjects
-        if (way := subject.way(data_set.keys)) is not None
+        if (way := subject.way(data_set)) is not None
     }
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from homeassistant.components.sensor import SensorStateClass
 
 from ..descriptions import describe_register
+from ..osgp import LoadProfileSet
 from .recorder import Statistic
 from .rows import Terms
 
@@ -20,22 +21,38 @@ MEAN_POWERS: Final[Mapping[str, Terms]] = {
 """Powers in W whose mean over an hour is what was counted in it, in kWh."""
 
 
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A channel that has the readings of an entity if it has them in this unit."""
+
+    channel: str
+    unit: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """An entity that can get its past from the load profile.
 
     Of the ways to compute it, the first whose channels a data set has is used. is_mean
     says that its statistics are means of what these channels count, not readings.
+    is_foreign says that the readings are another meter's, of which the channels must
+    have the unit of the statistic.
     """
 
     key: str
     statistic: Statistic
     ways: tuple[Terms, ...]
     is_mean: bool = False
+    is_foreign: bool = False
 
-    def way(self, channels: tuple[str, ...]) -> Terms | None:
-        """Return how to compute it from channels, None if they do not tell it."""
-        return next((way for way in self.ways if way.keys() <= set(channels)), None)
+    def way(self, data_set: LoadProfileSet) -> Terms | None:
+        """Return how to compute it from a data set, None if that does not tell it."""
+        channels = {
+            channel.key
+            for channel in data_set.channels
+            if not self.is_foreign or channel.unit == self.statistic.unit
+        }
+        return next((way for way in self.ways if way.keys() <= channels), None)
 
     @property
     def channels(self) -> frozenset[str]:
@@ -43,10 +60,23 @@ class Subject:
         return frozenset[str]().union(*self.ways)
 
 
-def subjects_of(entity_ids: Mapping[str, str]) -> dict[str, Subject]:
-    """Return the subjects among the registers' entities, by key."""
+def subjects_of(
+    entity_ids: Mapping[str, str], logged: Mapping[str, Logged]
+) -> dict[str, Subject]:
+    """Return the subjects among entities, by key.
+
+    logged says where the load profile has what belongs to other meters.
+    """
     found: dict[str, Subject] = {}
     for key, entity_id in entity_ids.items():
+        if (place := logged.get(key)) is not None:
+            found[key] = Subject(
+                key=key,
+                statistic=Statistic(entity_id, place.unit),
+                ways=({place.channel: 1.0},),
+                is_foreign=True,
+            )
+            continue
         if (description := describe_register(key)) is None:
             continue
         statistic = Statistic(entity_id, description.native_unit_of_measurement)

@@ -22,7 +22,7 @@ from .downloads import (
     shift_of,
     ways_of,
 )
-from .entities import Subject, subjects_of
+from .entities import Logged, Subject, subjects_of
 from .gaps import flat_spans
 from .memory import HistoryMemory, Identity
 from .recorder import Known, is_excluded
@@ -42,7 +42,6 @@ class Planned:
     """What an entity's statistics lack; is_back says that something was recorded after."""
 
     spans: Spans
-    is_mean: bool
     is_back: bool = True
 
 
@@ -65,10 +64,12 @@ class HistoryImporter:
         *,
         clock: HostClock,
         entity_ids: Callable[[], Mapping[str, str]],
+        logged: Callable[[], Mapping[str, Logged]],
         on_progress: Callable[[], None],
     ) -> None:
         """Initialize; entity_ids returns the enabled entities by key.
 
+        logged returns where the load profile has what belongs to other meters' ones.
         on_progress is called when progress has changed. That is the percentage of the
         newest import that is done, None before the first one.
         """
@@ -79,6 +80,7 @@ class HistoryImporter:
         self._memory = memory
         self._clock = clock
         self._entity_ids = entity_ids
+        self._logged = logged
         self._on_progress = on_progress
 
     @property
@@ -86,7 +88,7 @@ class HistoryImporter:
         """The entities that can get their past and are recorded, by key."""
         return {
             key: subject
-            for key, subject in subjects_of(self._entity_ids()).items()
+            for key, subject in self._candidates.items()
             if not is_excluded(self._hass, subject.statistic.entity_id)
         }
 
@@ -95,15 +97,21 @@ class HistoryImporter:
         """The ids of the entities that are excluded in the recorder."""
         return tuple(
             subject.statistic.entity_id
-            for subject in subjects_of(self._entity_ids()).values()
+            for subject in self._candidates.values()
             if is_excluded(self._hass, subject.statistic.entity_id)
         )
+
+    @property
+    def _candidates(self) -> dict[str, Subject]:
+        return subjects_of(self._entity_ids(), self._logged())
 
     async def async_read_drift(self) -> timedelta:
         """Return how far the meter's clock is ahead. Raises MeterError."""
         return (await self._meter.read_clock()).time - self._clock.now()
 
-    async def async_plan(self, end: datetime, wanted: Span | None = None) -> Plan:
+    async def async_plan(
+        self, end: datetime, wanted: Span | None = None
+    ) -> dict[str, Planned]:
         """Return what is missing, of each entity that has statistics, by key.
 
         wanted limits it; without it, it is what was not checked yet.
@@ -112,8 +120,21 @@ class HistoryImporter:
         for key, subject in self.subjects.items():
             found = await self._async_find(subject, end, wanted)
             if found is not None:
-                plan[key] = Planned(found.spans, subject.is_mean, found.is_back)
+                plan[key] = Planned(found.spans, found.is_back)
         return plan
+
+    def without_early_means(self, plan: Plan) -> dict[str, Planned]:
+        """Return a plan without means whose channels other entities still wait for."""
+        subjects = self.subjects
+        awaited = frozenset[str]().union(
+            *(each.channels for key, each in subjects.items() if key not in plan)
+        )
+        return {
+            key: planned
+            for key, planned in plan.items()
+            if key in subjects
+            if not (subjects[key].is_mean and awaited & subjects[key].channels)
+        }
 
     async def _async_find(
         self, subject: Subject, end: datetime, wanted: Span | None = None
@@ -130,12 +151,14 @@ class HistoryImporter:
     async def async_survey(self) -> int:
         """Look for times in which Home Assistant was off, in the rows of all registers.
 
+        M-Bus meters are read too seldom for that.
+
         Return the number of hours; they are interruptions from now on.
         """
         rows = [
             found.rows
             for subject in self.subjects.values()
-            if not subject.is_mean
+            if not (subject.is_mean or subject.is_foreign)
             if (found := await self._async_read(subject, EVER, ()))
         ]
         spans = await self._hass.async_add_executor_job(flat_spans, rows)
@@ -293,7 +316,7 @@ class HistoryImporter:
                     Told(
                         intervals=download.intervals,
                         terms=download.terms[key],
-                        counting=_counting(key, limit),
+                        counting=_counting(subject, limit),
                         end=download.span[1],
                         reach=download.reach(key),
                     ),
@@ -324,13 +347,13 @@ class HistoryImporter:
             self._on_progress()
 
 
-def _counting(key: str, energy_limit: float | None) -> Counting:
-    """Return how a register counts."""
-    description = describe_register(key)
-    assert description is not None
-    is_energy = "energy" in key
+def _counting(subject: Subject, energy_limit: float | None) -> Counting:
+    """Return how the register of a subject counts."""
+    description = None if subject.is_foreign else describe_register(subject.key)
+    if description is None:
+        return Counting()
     return Counting(
-        limit=energy_limit if is_energy else None,
+        limit=energy_limit if "energy" in subject.key else None,
         signed=description.state_class is SensorStateClass.TOTAL,
     )
 

@@ -21,8 +21,10 @@ from homeassistant.util.unit_conversion import (
     BaseUnitConverter,
     DurationConverter,
     EnergyConverter,
+    MassConverter,
     PowerConverter,
     ReactiveEnergyConverter,
+    VolumeConverter,
 )
 
 from .gaps import Point, RecordedHour, Series
@@ -38,6 +40,8 @@ _CONVERTERS: Final[Mapping[str, type[BaseUnitConverter]]] = {
         EnergyConverter,
         PowerConverter,
         ReactiveEnergyConverter,
+        VolumeConverter,
+        MassConverter,
     )
 }
 _LAST_PERIOD: Final = timedelta(minutes=55)

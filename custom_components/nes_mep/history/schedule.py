@@ -223,8 +223,8 @@ class History:
         }
         waits = not self._importer.subjects.keys() <= plan.keys()
         if waits and not self._has_waited:
-            # Means are told by the same intervals, which are read once.
-            plan = {key: each for key, each in plan.items() if not each.is_mean}
+            # Means are told by the intervals of readings, which are read once.
+            plan = self._importer.without_early_means(plan)
         state = HistoryState.WAITING if waits else HistoryState.COMPLETE
         if not any(each.spans for each in plan.values()):
             if self._state is HistoryState.NOTHING_TO_IMPORT:
