@@ -116,7 +116,9 @@ async def test_ansi_load_profile(
 ) -> None:
     """Where the meter does not tell that a reading is an old one, none is imported."""
     first, second = meter.profile.load_profile
-    meter.configure_load_profile(first, replace(second, compliant=True))
+    sets = (first, replace(second, compliant=True))
+    meter.profile = replace(meter.profile, load_profile=sets)
+    assert recorded(meter, 1)
     await set_up(hass, make_entry(meter, url))
     await house.pass_time(timedelta(minutes=75))
     (entry,) = hass.config_entries.async_entries("nes_mep")

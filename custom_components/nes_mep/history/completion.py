@@ -1,7 +1,7 @@
 """What a statistic lacks, and what completes it. All of it waits for the database."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -82,12 +82,13 @@ def find_missing(
 class Told:
     """What was read of the load profile about a subject, and how to understand it.
 
-    end is the end of what is to be completed, and reach since when the load profile may
-    have readings.
+    present are the present readings of the parts of a sum. end is the end of what is to
+    be completed, and reach since when the load profile may have readings.
     """
 
     intervals: Sequence[LoadProfileInterval]
     terms: Terms
+    present: Mapping[str, float]
     counting: Counting
     end: datetime
     reach: datetime
@@ -132,7 +133,7 @@ def complete(
     filling = fill(
         recorded.series,
         find_gaps(recorded.series, told.end),
-        readings_of(told.intervals, told.terms),
+        readings_of(told.intervals, told.terms, told.present),
         told.counting,
         memory=sum_retention(hass),
         within=span,

@@ -26,6 +26,10 @@ _LOGGER = logging.getLogger(__name__)
 _SEPARATE: Final = timedelta(days=1)
 """Spans that are further apart are downloaded separately."""
 
+_LAST_DIGITS: Final = 2.5
+"""Registers that count the same energy differ by no more of their last digit, as they
+are not read at the same instant."""
+
 _RETRY_PAUSE: Final = 15.0
 _RETRIES: Final = 8
 """A download that failed continues where it stopped, after so many seconds, and gives
@@ -37,13 +41,14 @@ class Download:
     """A part of an import: what a data set tells about some subjects in a span.
 
     By key, terms say how each of them is computed, and reaches since when any data set
-    may have readings of it. What is written yet begins at written_to; intervals were
+    may have readings of it. present has the present readings of channels in sums. What is written yet begins at written_to; intervals were
     read before it.
     """
 
     data_set: LoadProfileSet
     terms: Mapping[str, Terms]
     reaches: Mapping[str, datetime]
+    present: Mapping[str, float]
     span: Span
     written_to: datetime
     intervals: list[LoadProfileInterval] = field(default_factory=list)
@@ -81,11 +86,41 @@ def ways_of(data_set: LoadProfileSet, subjects: Iterable[Subject]) -> dict[str, 
     }
 
 
+def sums_of(
+    terms: Mapping[str, Terms], subjects: Mapping[str, Subject]
+) -> dict[str, Terms]:
+    """Return the terms of registers that are computed from several others."""
+    return {
+        key: way
+        for key, way in terms.items()
+        if len(way) > 1 and not subjects[key].is_mean
+    }
+
+
+def is_confirmed(
+    key: str, way: Terms, present: Mapping[str, float], data_set: LoadProfileSet
+) -> bool:
+    """Return whether a register is the sum of others now, but for their last digits.
+
+    They count at the same time, so it has been since one of them was reset.
+    """
+    digit = max(
+        channel.multiplier / channel.divisor
+        for channel in data_set.channels
+        if channel.key in way
+    )
+    if not {key, *way} <= present.keys():
+        return False
+    total = sum(factor * present[each] for each, factor in way.items())
+    return abs(present[key] - total) <= _LAST_DIGITS * digit
+
+
 def parts_of(
     data_set: LoadProfileSet,
     terms: Mapping[str, Terms],
     spans: Mapping[str, Spans],
     reaches: Mapping[str, datetime],
+    present: Mapping[str, float],
 ) -> list[Download]:
     """Return the downloads of the spans of some keys, newest first.
 
@@ -93,7 +128,7 @@ def parts_of(
     """
     wanted = {key: terms[key] for key, each in spans.items() if each}
     return [
-        Download(data_set, wanted, dict(reaches), span, span[1])
+        Download(data_set, wanted, dict(reaches), present, span, span[1])
         for span in joined(chain.from_iterable(spans.values()), _SEPARATE)[::-1]
     ]
 

@@ -21,6 +21,10 @@ MEAN_POWERS: Final[Mapping[str, Terms]] = {
 """Powers in W whose mean over an hour is what was counted in it, in kWh."""
 
 
+_SUMS: Final[Mapping[str, float]] = {"energy_net": -1.0, "energy_combined": 1.0}
+"""Registers that count import and export together, and the factor of the export."""
+
+
 @dataclass(frozen=True, slots=True)
 class Logged:
     """A channel that has the readings of an entity if it has them in this unit."""
@@ -81,9 +85,19 @@ def subjects_of(
             continue
         statistic = Statistic(entity_id, description.native_unit_of_measurement)
         if description.state_class in _CUMULATIVE:
-            found[key] = Subject(key=key, statistic=statistic, ways=({key: 1.0},))
+            found[key] = Subject(key=key, statistic=statistic, ways=_ways(key))
         elif key in MEAN_POWERS:
             found[key] = Subject(
                 key=key, statistic=statistic, ways=(MEAN_POWERS[key],), is_mean=True
             )
     return found
+
+
+def _ways(key: str) -> tuple[Terms, ...]:
+    """Return how a cumulative register can be computed: itself, or as a sum."""
+    for name, factor in _SUMS.items():
+        if key.startswith(name):
+            tariff = key.removeprefix(name)
+            parts = {f"energy_import{tariff}": 1.0, f"energy_export{tariff}": factor}
+            return {key: 1.0}, parts
+    return ({key: 1.0},)

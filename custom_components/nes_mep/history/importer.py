@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 import logging
 from typing import Final
 
@@ -16,10 +17,12 @@ from .completion import Missing, Told, complete, find_missing
 from .downloads import (
     Download,
     async_batches,
+    is_confirmed,
     parts_of,
     ranked,
     reach_of,
     shift_of,
+    sums_of,
     ways_of,
 )
 from .entities import Logged, Subject, subjects_of
@@ -27,6 +30,7 @@ from .gaps import flat_spans
 from .memory import HistoryMemory, Identity
 from .recorder import Known, is_excluded
 from .result import HistoryImport, NoLoadProfileError
+from .rows import Terms
 from .spans import EVER, HOUR, Span, Spans, hour_of, joined, spans_of, without
 from .way import Counting
 
@@ -215,6 +219,10 @@ class HistoryImporter:
         reaches: dict[str, datetime] = {}
         for data_set in ranked(sets, subjects.values()):
             terms = ways_of(data_set, subjects.values())
+            present = await self._async_read_parts(sums_of(terms, subjects))
+            for key, way in sums_of(terms, subjects).items():
+                if not is_confirmed(key, way, present, data_set):
+                    del terms[key]
             spans = {
                 key: await self._async_left(subjects[key], plan[key].spans, data_set)
                 if key in reaches
@@ -226,19 +234,32 @@ class HistoryImporter:
                 reaches[key] = min(reach, reaches.get(key, reach))
                 if spans[key] or _id(subjects[key]) not in result.entities:
                     result.begin(_id(subjects[key]))
-            parts = parts_of(data_set, terms, spans, reaches)
+            parts = parts_of(data_set, terms, spans, reaches, present)
             for number, part in enumerate(parts):
 
                 def show(
                     share: float, number: int = number, parts: int = len(parts)
                 ) -> None:
-                    self._show(int(100 * (number + share) / parts))
+                    done = int(100 * (number + share) / parts)
+                    self._show(max(done, self.progress or 0))
 
                 await self._async_download(part, drift, limit, result, show)
         if not result.entities:
             raise NoLoadProfileError
         self._show(100)
         return result
+
+    async def _async_read_parts(self, sums: Mapping[str, Terms]) -> dict[str, float]:
+        """Read registers that are sums, and their parts, at once."""
+        if not sums:
+            return {}
+        keys = {*sums, *chain.from_iterable(sums.values())}
+        values = (await self._meter.read(keys)).values
+        return {
+            key: float(value)
+            for key, value in values.items()
+            if isinstance(value, int | float)
+        }
 
     async def _async_left(
         self, subject: Subject, spans: Spans, data_set: LoadProfileSet
@@ -316,6 +337,7 @@ class HistoryImporter:
                     Told(
                         intervals=download.intervals,
                         terms=download.terms[key],
+                        present=download.present,
                         counting=_counting(subject, limit),
                         end=download.span[1],
                         reach=download.reach(key),

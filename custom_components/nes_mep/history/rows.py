@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import isclose
+from types import MappingProxyType
 from typing import Final
 
 from ..osgp import LoadProfileInterval
@@ -75,9 +76,15 @@ class Filling:
 
 
 def readings_of(
-    intervals: Iterable[LoadProfileInterval], terms: Terms
+    intervals: Iterable[LoadProfileInterval],
+    terms: Terms,
+    present: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[Reading, ...]:
     """Return the usable readings of a register, or a sum of some, oldest first.
+
+    present has the present readings of the parts of a sum. Where a part exceeds it, the
+    part was reset or has rolled over since, and the sum was another one. No register is
+    known to show a sum below 0.
 
     The last reading in an hour closes it if no further interval could have ended in it:
     if the interval that ends with the hour is missing, so is the hour.
@@ -87,6 +94,11 @@ def readings_of(
         if not terms.keys() <= interval.values.keys():
             continue
         value = sum(factor * interval.values[key] for key, factor in terms.items())
+        if len(terms) > 1 and (
+            value < 0
+            or any(interval.values[key] > present[key] + TOLERANCE for key in terms)
+        ):
+            continue
         last = hour_of(interval.end - timedelta.resolution) + HOUR - interval.length
         found[interval.end] = Reading(interval.end, value, interval.end > last)
     return tuple(found[time] for time in sorted(found))
