@@ -98,9 +98,12 @@ async def path(meter: SimulatedMeter, host_clock: DrivenClock) -> AsyncIterator[
 
 @pytest.fixture
 def everything_enabled() -> Iterator[None]:
-    """Enable the entities that are off at first as well."""
-    with patch(
-        "homeassistant.helpers.entity.Entity.entity_registry_enabled_default",
-        PropertyMock(return_value=True),
+    """Add an entity for each register, and enable those that are disabled at first."""
+    with (
+        patch(
+            "homeassistant.helpers.entity.Entity.entity_registry_enabled_default",
+            PropertyMock(return_value=True),
+        ),
+        patch("custom_components.nes_mep.selection.DEFAULT_SHOW_ALL_REGISTERS", True),
     ):
         yield

@@ -22,6 +22,7 @@ DEFAULTS = {
     "scan_interval": 10,
     "recovery": {"resync_automatically": True},
     "history": {"import_history": True, "import_costs": False},
+    "entities": {"show_all_registers": False},
 }
 
 
@@ -47,6 +48,7 @@ async def test_defaults(
         "resync_automatically": True,
         "import_history": True,
         "import_costs": False,
+        "show_all_registers": False,
     }
 
 
@@ -64,6 +66,7 @@ async def test_options_are_kept_flat(
         "scan_interval": 30,
         "recovery": {"resync_automatically": False},
         "history": {"import_history": False, "import_costs": True},
+        "entities": {"show_all_registers": True},
     }
 
     result = await submit(client, OPTIONS, form, chosen)
@@ -75,6 +78,7 @@ async def test_options_are_kept_flat(
         "resync_automatically": False,
         "import_history": False,
         "import_costs": True,
+        "show_all_registers": True,
     }
     assert entry.state is ConfigEntryState.LOADED
     assert entry.runtime_data.coordinator.update_interval == timedelta(seconds=30)
@@ -112,6 +116,7 @@ async def test_mistakes(
         "resync_automatically": True,
         "import_history": True,
         "import_costs": False,
+        "show_all_registers": False,
     }
 
 

@@ -32,6 +32,7 @@ from custom_components.nes_mep.osgp.register_descriptions import (
     SUMMATIONS,
     RegisterDescription,
 )
+from custom_components.nes_mep.selection import depends_on_export
 from homeassistant.helpers.entity import EntityDescription
 
 ROOT: Final = Path(__file__).parents[1]
@@ -153,8 +154,15 @@ def _row(
         unit=str(unit or texts.get("unit_of_measurement", "")),
         device_class=str(description.device_class or ""),
         meters=meters,
-        at_first="yes" if description.entity_registry_enabled_default else "no",
+        at_first=_at_first(description),
     )
+
+
+def _at_first(description: EntityDescription) -> str:
+    """Return whether a sensor is enabled by default."""
+    if not description.entity_registry_enabled_default:
+        return "no"
+    return "with export" if depends_on_export(description.key) else "yes"
 
 
 def _sources(registers: list[RegisterDescription]) -> str:

@@ -11,6 +11,7 @@ CONF_KEY_KIND: Final = "key_kind"
 CONF_RESYNC_AUTOMATICALLY: Final = "resync_automatically"
 CONF_IMPORT_HISTORY: Final = "import_history"
 CONF_IMPORT_COSTS: Final = "import_costs"
+CONF_SHOW_ALL_REGISTERS: Final = "show_all_registers"
 
 DEFAULT_SCAN_INTERVAL: Final = 10
 """Seconds between two polls."""
@@ -20,3 +21,4 @@ MAX_SCAN_INTERVAL: Final = 3600
 DEFAULT_RESYNC_AUTOMATICALLY: Final = True
 DEFAULT_IMPORT_HISTORY: Final = True
 DEFAULT_IMPORT_COSTS: Final = False
+DEFAULT_SHOW_ALL_REGISTERS: Final = False

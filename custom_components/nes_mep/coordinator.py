@@ -34,6 +34,7 @@ from .osgp import (
     probe_tls,
 )
 from .registry import async_remove_entities, registered_entities
+from .selection import Selection
 from .slow_readings import SlowReading, SlowReadings
 
 _LOGGER = logging.getLogger(__name__)
@@ -48,7 +49,8 @@ class MeterData:
 
     values are readings by key, in the units shown: None if the meter has none now,
     missing if it could not be read. failed_tables names the tables (as "BT23") that the
-    last poll could not read. reported are the keys of everything that the meter has.
+    last poll could not read. reported are the keys of everything
+    that the meter has and an entity shows.
     mbus_devices are the M-Bus meters by the ids of their devices. statistics are the
     link counters as long as an entity shows them. It compares by value, so that a poll
     without changes updates nothing.
@@ -73,6 +75,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
     config_entry: NesMepConfigEntry
     meter: Meter
     slow: SlowReadings
+    selection: Selection
 
     def __init__(self, hass: HomeAssistant, entry: NesMepConfigEntry) -> None:
         """Prepare to poll the meter of an entry at the interval of its options."""
@@ -93,7 +96,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._readings = Readings({})
         self._slow_task: asyncio.Task[None] | None = None
         self._is_closing = False
-        self._has_cleaned = False
+        self._cleaned_knowing: bool | None = None
         self._recovery = AutomaticRecovery(
             hass, entry, self._clock, self._async_start_session
         )
@@ -107,6 +110,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         entry, port = self.config_entry, self.config_entry.data[CONF_PORT]
         security = LinkSecurity.of_entry(entry.data)
         await self.monitor.storage.async_load()
+        self.selection = Selection(self.hass, entry, self.monitor.storage)
         try:
             self.meter = await Meter.open(
                 port,
@@ -134,7 +138,9 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._require_own_meter(self.meter.identity.serial_number)
         self._sessions = self.meter.sessions
         self._layouts = self.meter.layouts
-        self.slow = SlowReadings(self.meter, self.name)
+        self.slow = SlowReadings(
+            self.meter, self.name, self.selection.async_read_counters
+        )
 
     @override
     async def _async_update_data(self) -> MeterData:
@@ -150,6 +156,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._log_failed_tables(readings.errors)
         self._async_report(readings.errors)
         self._readings = readings
+        self.selection.async_count(readings.values)
         self._async_start_slow()
         return self._async_collect()
 
@@ -261,7 +268,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
         What the meter reported stays so until it has told of all its registers.
         """
-        reported = self.slow.keys | self._registers.keys()
+        reported = self.slow.keys | self.selection.async_keys(self._registers)
         if self.meter.unknown and self.data:
             reported |= self.data.reported
         if self.data and reported == self.data.reported:
@@ -277,22 +284,29 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         )
         if self.data and (gone := self.data.reported - data.reported):
             async_remove_entities(self.hass, self.config_entry, gone)
-        if not (self.meter.unknown or self._has_cleaned):
-            self._has_cleaned = True
-            # The meter may have been reconfigured while the entry was not loaded.
-            self._async_remove_former_registers(data.reported)
+        if not self.meter.unknown and (
+            self._cleaned_knowing is not self.selection.is_known
+        ):
+            self._cleaned_knowing = self.selection.is_known
+            # The meter, or the option to show all registers, may have been changed
+            # while the entry was not loaded.
+            self._async_remove_former_registers(
+                data.reported
+                if self.selection.is_known
+                else data.reported | self._registers.keys()
+            )
         return data
 
     @callback
-    def _async_remove_former_registers(self, reported: AbstractSet[str]) -> None:
-        """Remove the entities of registers that the meter does not have any more."""
+    def _async_remove_former_registers(self, present: AbstractSet[str]) -> None:
+        """Remove the entities of registers that are not present any more."""
         async_remove_entities(
             self.hass,
             self.config_entry,
             {
                 key
                 for key in registered_entities(self.hass, self.config_entry)
-                if describe_register(key) and key not in reported
+                if describe_register(key) and key not in present
             },
         )
 

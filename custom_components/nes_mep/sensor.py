@@ -1,5 +1,6 @@
 """Sensors: registers, slow readings, link counters and the import of the history."""
 
+from dataclasses import replace
 from typing import override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity
@@ -38,6 +39,12 @@ async def async_setup_entry(
     def make(key: str) -> NesMepSensor | None:
         if (description := describe_sensor(key)) is None:
             return None
+        description = replace(
+            description,
+            entity_registry_enabled_default=coordinator.selection.is_enabled_at_first(
+                description
+            ),
+        )
         kind = NesMepActiveTariff if key == ACTIVE_TARIFF.key else NesMepSensor
         return kind(coordinator, description)
 

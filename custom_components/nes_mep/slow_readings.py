@@ -20,6 +20,7 @@ from .osgp import (
     Value,
     is_out_of_reach,
 )
+from .selection import counters
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ MBUS: Final = "mbus"
 
 _EVENT_PERIOD = 300.0
 _MBUS_PERIOD = 900.0
+_COUNTERS_PERIOD = 3600.0
 _CLOCK = "clock"
 _IDLE_PERIODS = {_CLOCK: 3600.0}
 """Seconds between two reads of tables that are read even if nothing uses them."""
@@ -228,6 +230,39 @@ class SlowMBus(SlowReading):
         self.devices = {}
 
 
+class SlowCounters(SlowReading):
+    """The summations that decide which registers get an entity."""
+
+    def __init__(self, on_read: Callable[[Mapping[str, Value | None]], None]) -> None:
+        """Initialize; on_read is called with the values by key."""
+        super().__init__("tariff use", _COUNTERS_PERIOD, _COUNTERS_PERIOD)
+        self._on_read = on_read
+
+    @property
+    @override
+    def keys(self) -> AbstractSet[str]:
+        """No keys: the registers have entities of their own."""
+        return frozenset()
+
+    @override
+    def is_used(self, contexts: AbstractSet[str]) -> bool:
+        """Return False: it is read at its own pace."""
+        return False
+
+    @override
+    async def _read(self, meter: Meter, *, anew: bool) -> bool:
+        """Pass on the values. Raises the error of a table that cannot be read."""
+        readings = await meter.read(counters(meter.registers))
+        for error in readings.errors.values():
+            raise error
+        self._on_read(readings.values)
+        return True
+
+    @override
+    def _forget(self, *, for_good: bool) -> None:
+        pass
+
+
 class SlowSystem(SlowReading):
     """System information, which shows whether the meter was changed.
 
@@ -264,8 +299,18 @@ class SlowSystem(SlowReading):
 class SlowReadings:
     """Everything that is read slowly from one meter."""
 
-    def __init__(self, meter: Meter, title: str) -> None:
-        """Initialize the readings; title names the meter in the log."""
+    def __init__(
+        self,
+        meter: Meter,
+        title: str,
+        on_counters: Callable[[Mapping[str, Value | None]], None],
+    ) -> None:
+        """Initialize the readings; title names the meter in the log.
+
+        on_counters is called with the values of the summations that decide which
+        registers get an entity.
+        """
+        self.counters = SlowCounters(on_counters)
         self.events = SlowEvents()
         self.mbus = SlowMBus()
         self.system = SlowSystem()
@@ -275,7 +320,13 @@ class SlowReadings:
 
     @property
     def _all(self) -> Iterable[SlowReading]:
-        return (*self.tables, self.mbus, self.events, self.system)
+        return (
+            self.counters,
+            *self.tables,
+            self.mbus,
+            self.events,
+            self.system,
+        )
 
     @property
     def keys(self) -> frozenset[str]:

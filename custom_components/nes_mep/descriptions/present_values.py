@@ -79,8 +79,8 @@ POWER_SENSORS = (
     named(_APPARENT_POWER, "apparent_power", "S"),
     *per_phase(enabled(named(_VOLTAGE, "voltage", "U"))),
     *per_phase(enabled(named(_CURRENT, "current", "I"))),
-    *per_phase(named(_POWER, "power_import", "P import"), suffix="_phase"),
-    *per_phase(named(_POWER, "power_export", "P export"), suffix="_phase"),
+    *per_phase(enabled(named(_POWER, "power_import", "P import")), suffix="_phase"),
+    *per_phase(enabled(named(_POWER, "power_export", "P export")), suffix="_phase"),
     *per_phase(
         named(_REACTIVE_POWER, "reactive_power_import", "Q import"), suffix="_phase"
     ),

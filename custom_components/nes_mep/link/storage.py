@@ -1,13 +1,11 @@
 """What is stored about a meter over restarts."""
 
-from typing import Final, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 
 from ..const import DOMAIN
-
-_SAVE_DELAY: Final = 1.0
 
 
 class StoredLayout(TypedDict):
@@ -28,7 +26,8 @@ class StoredFacts(TypedDict, total=False):
 
     silent_since is when the present silence of the meter began. layout is the newest
     that is known, and confirmed the one that the user knows of. mbus_meters are the ids
-    of M-Bus meters in the order of their numbers, by how they are called.
+    of M-Bus meters in the order of their numbers, by how they are called. counted are
+    the keys of the summations that were not zero once.
     """
 
     silent_since: str
@@ -36,10 +35,11 @@ class StoredFacts(TypedDict, total=False):
     layout: StoredLayout
     confirmed: StoredLayout
     mbus_meters: dict[str, list[str]]
+    counted: list[str]
 
 
 class MeterStorage:
-    """Keeps facts in Home Assistant's storage; a change is written within a second."""
+    """Keeps facts in Home Assistant's storage; a change is written at once."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Start with nothing stored."""
@@ -63,7 +63,7 @@ class MeterStorage:
         """Replace the stored facts."""
         if facts != self._facts:
             self._facts = facts
-            self._store.async_delay_save(lambda: self._facts, _SAVE_DELAY)
+            self._store.async_delay_save(lambda: self._facts)
 
     async def async_remove(self) -> None:
         """Delete what is stored."""
