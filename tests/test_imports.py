@@ -21,6 +21,7 @@ _LAYERS = (
     ("monitor",),
     ("history",),
     ("issues", "slow_readings"),
+    ("selection",),
     ("link",),
     ("descriptions", "registry"),
     ("const", "osgp"),
