@@ -1,4 +1,4 @@
-"""Tests of docs/snippets.md: what owners copy works in Home Assistant."""
+"""Tests of docs/snippets.md and docs/recorder.md: what owners copy works."""
 
 import re
 from typing import Any, Final
@@ -7,8 +7,10 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 import yaml
 
+from homeassistant.components import recorder
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.entityfilter import convert_include_exclude_filter
 from homeassistant.setup import async_setup_component
 
 from .common import make_entry, set_up
@@ -41,6 +43,22 @@ async def test_entities(hass: HomeAssistant, meter: SimulatedMeter, url: str) ->
     }
     assert len(named) == 11
     assert {id_ for id_ in named if not registry.async_get(id_)} == set()
+
+
+async def test_what_is_excluded(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str
+) -> None:
+    """The recorder takes what is excluded; it hits five entities, none of them energies."""
+    text = (ROOT / "docs" / "recorder.md").read_text("utf-8")
+    (block,) = re.findall(r"^```yaml\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
+    config = recorder.CONFIG_SCHEMA(yaml.safe_load(block))["recorder"]
+    await set_up(hass, make_entry(meter, url))
+    is_recorded = convert_include_exclude_filter(config).get_filter()
+    excluded = {id_ for id_ in hass.states.async_entity_ids() if not is_recorded(id_)}
+    assert excluded == {
+        *(f"sensor.smart_meter_power_{way}" for way in ("import", "export")),
+        *(f"sensor.smart_meter_current_l{phase}" for phase in (1, 2, 3)),
+    }
 
 
 @LINGERING
