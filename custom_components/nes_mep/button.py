@@ -79,7 +79,7 @@ class NesMepButton(NesMepEntity, ButtonEntity):
         await async_ask_meter(entry, self.entity_description.press)
 
     async def _async_admit(self) -> None:
-        """Raise Unauthorized if a user presses who is no administrator."""
+        """Raise Unauthorized if the user who presses is not an administrator."""
         context = self._context
         if context is None or context.user_id is None:
             return

@@ -106,12 +106,12 @@ class SlowReading(ABC):
     async def _read(self, meter: Meter, *, anew: bool) -> bool:
         """Read it and store it; return whether the meter has it. Raises MeterError.
 
-        anew says that what was known before may no longer hold.
+        With anew, what was known before may no longer hold.
         """
 
     @abstractmethod
     def _forget(self, *, for_good: bool) -> None:
-        """Forget the values because a read failed, this time or for good."""
+        """Drop the values because a read failed, this time or for good."""
 
 
 class SlowValues(SlowReading):

@@ -1,4 +1,4 @@
-"""The meters that an automation targets, and how they go on, over their reloads.
+"""The meters that an automation targets, followed across reloads.
 
 A meter is polled while it is watched, and what is watched is read, whether or not an
 entity shows it.

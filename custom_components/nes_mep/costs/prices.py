@@ -12,14 +12,14 @@ _LATENESS: Final = timedelta(minutes=2)
 _EVER: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 type PriceChange = tuple[datetime, float | None]
-"""From when on a price holds; None: from when on it is not known."""
+"""When a price begins; with None, when the price becomes unknown."""
 
 
 class ContradictingPricesError(ValueError):
     """Two prices for the same time, or one for no time at all."""
 
     def __init__(self, time: datetime) -> None:
-        """Say where."""
+        """Name the place."""
         super().__init__(f"contradicting prices at {time.isoformat()}")
         self.time = time
 
@@ -126,7 +126,7 @@ def prices_of_changes(changes: Iterable[PriceChange], end: datetime) -> Prices:
 
 
 def _beginning(lost: datetime, time: datetime, *, is_same: bool) -> datetime | None:
-    """Return when a price began that was seen at a time, None if that is not known.
+    """Return when the price seen at a time began, None if that is not known.
 
     The price before it was known until lost.
     """

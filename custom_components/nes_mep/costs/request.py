@@ -1,4 +1,4 @@
-"""What somebody wants to be priced, and how: the data of the action."""
+"""What to price, and how: the data of the action."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ class CostRequest:
 
     @classmethod
     def of_action(cls, data: Mapping[str, Any]) -> Self:
-        """Return what the data of an action ask for, which fit COST_FIELDS.
+        """Return what the data of an action, which fit COST_FIELDS, ask for.
 
         A price that is given is that of the import, if nothing else is said. Raises
         ContradictingPricesError.

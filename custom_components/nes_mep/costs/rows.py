@@ -2,7 +2,7 @@
 
 Energy prices each change of an energy entity at that moment. So an hour that Home
 Assistant missed costs nothing there, and the hour after the gap costs too much or too
-little: both are priced anew, and the sums of all later hours follow.
+little: both are priced again, and the sums of all later hours follow.
 """
 
 from bisect import bisect_left
@@ -20,7 +20,7 @@ from ..history.spans import HOUR
 from .prices import Prices
 
 _SAME: Final = 1e-6
-"""Sums and rows that differ by no more are equal."""
+"""Sums and rows that differ by at most this much count as equal."""
 _TOLERANCE: Final = 1e-3
 """How far a reading may lie outside of those around it, in kWh: they are rounded."""
 _SEPARATE: Final = timedelta(days=1)
@@ -56,7 +56,7 @@ class EnergyRow:
 
     @property
     def is_nothing(self) -> bool:
-        """Whether nothing was counted, but for how computers calculate."""
+        """Whether nothing was counted, apart from rounding errors."""
         return abs(self.energy) < _SAME
 
 

@@ -80,12 +80,12 @@ class Costs:
 
     @callback
     def _async_note_import(self) -> None:
-        """Note that hours were imported whose costs are missing."""
+        """Record that hours were imported whose costs are missing."""
         self._due = self._clock.now()
 
     @callback
     def _async_on_statistics(self, _event: Event) -> None:
-        """Import costs, if that is due and the hours before have their rows."""
+        """Import costs if that is due and the hours before have their rows."""
         now = self._clock.now()
         if (
             self._due is not None
@@ -103,7 +103,7 @@ class Costs:
             self._task.cancel()
 
     async def _async_look(self) -> None:
-        """Import the costs of what was imported; go on later with what is not ready."""
+        """Import the costs of what was imported; continue later with what is not ready."""
         self._due = None
         try:
             done = await self.async_import(CostRequest())

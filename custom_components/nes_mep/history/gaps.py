@@ -10,7 +10,7 @@ from .spans import EVER, HOUR, Span, Spans, joined
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What was recorded at a time: the reading, and the sum up to it."""
+    """What was recorded at a time: the reading and the sum so far."""
 
     state: float
     sum: float
@@ -110,7 +110,7 @@ def _stale(
 
 
 def flat_spans(all_hours: Iterable[Mapping[datetime, RecordedHour]]) -> Spans:
-    """Return in which spans Home Assistant seems to have been off, from the rows alone.
+    """Return the spans in which Home Assistant seems to have been off, from the rows alone.
 
     For the hours in which it was off, it writes rows without any change, for all
     entities, and the row after these has all that was counted. A span reaches from the

@@ -1,4 +1,4 @@
-"""Noticing when the meter was not read, and when it was again."""
+"""Detects when the meter was not read, and when it was read again."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,13 +10,13 @@ from .memory import HistoryMemory
 from .spans import hour_of
 
 _UNNOTICED: Final = timedelta(minutes=15)
-"""So long without a reading is an interruption even if no reading has failed: the
+"""A time without readings that counts as an interruption even if no read failed: the
 computer was suspended, or its clock was set."""
 _PROMPT: Final = timedelta(seconds=30)
-"""A reading so shortly before the end of an hour is the one at its end."""
+"""A reading this close to the end of an hour counts as the reading at its end."""
 _CLOCK_IS_SET_WITHIN: Final = 3600.0
-"""Seconds after the start in which the clock of a computer that keeps no time is set.
-What was read before that had wrong times."""
+"""Seconds after the start within which a computer without a battery-backed clock sets its
+clock. What was read before that has wrong times."""
 
 
 class InterruptionWatch:
@@ -36,12 +36,12 @@ class InterruptionWatch:
 
     @callback
     def async_failed(self) -> None:
-        """Note that the meter was not read, or not everything."""
+        """Record that the meter was not read, or only in part."""
         self._is_interrupted = True
 
     @callback
     def async_read(self) -> bool:
-        """Note that everything was read, and return whether that ends an interruption.
+        """Record that everything was read; return whether that ends an interruption.
 
         Only those count in which an hour ended.
         """

@@ -45,7 +45,7 @@ def history_store(hass: HomeAssistant, entry_id: str) -> Store[Stored]:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which statistic that of an entity is, and a row that it has.
+    """Which statistic an entity has, and one of its rows.
 
     number is the recorder's own. It may be given to another statistic after the first
     one was deleted, or with a new database; that has not got the row witness, the start
@@ -76,12 +76,12 @@ class Interruptions:
     spans: list[Span] = field(default_factory=list)
 
     def add(self, span: Span) -> None:
-        """Add one, and forget those of long ago."""
+        """Add an interruption and drop old ones."""
         known = joined([*self.spans, span])
         self.spans = [each for each in known if each[1] > span[1] - _REMEMBERED]
 
     def include(self, time: datetime) -> bool:
-        """Return whether there was no reading shortly before a time."""
+        """Return whether readings are missing just before a time."""
         return any(after < time <= until for after, until in self.spans)
 
 

@@ -1,4 +1,4 @@
-"""What an import has done, and why there is none."""
+"""What an import has done, or why there is none."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -20,7 +20,7 @@ from .spans import EVER, HOUR, Span, hour_of
 from .way import TOLERANCE, Counting, Reading, on_the_way
 
 _SAME: Final = 1e-6
-"""Rows that differ by no more need not be written again."""
+"""Rows that differ by at most this much are not written again."""
 
 
 class Skip(StrEnum):
@@ -212,7 +212,7 @@ def _corrected_from(gap: Gap, counting: Counting) -> datetime | None:
 
 
 def _was_reset(gap: Gap, counting: Counting, places: Mapping[datetime, float]) -> bool:
-    """Return whether the older readings of a gap are those before a reset."""
+    """Return whether the older readings of a gap were taken before a reset."""
     assert gap.right
     if gap.left is None:
         return True
@@ -250,7 +250,7 @@ def _base(
 
 
 def _first_after(gap: Gap, begin: datetime) -> datetime:
-    """Return from which hour on the sums are shifted.
+    """Return the hour from which the sums are shifted.
 
     Where nothing complete was recorded before, that includes incomplete rows.
     """

@@ -28,14 +28,14 @@ from .spans import EVER, Spans, hour_of
 _LOGGER = logging.getLogger(__name__)
 
 _COMPILED_AFTER: Final = timedelta(minutes=10)
-"""How long after its end an hour is written at the earliest. The recorder compiles the
-row of an hour some seconds after it, and fails for all entities if one is there
+"""An hour is written at the earliest this long after its end. The recorder compiles the
+row of an hour some seconds after it, and fails for all entities if one exists
 already."""
 
 _LOOK_DELAY: Final = 5.0
 """Seconds until what the recorder has just announced can be read."""
 _LOOK_FOR: Final = timedelta(hours=1)
-"""How long to wait for the first row of entities that have none."""
+"""How long to wait for the first row of entities without statistics."""
 
 _WRONG_CLOCK: Final = timedelta(minutes=1)
 """Nothing is imported automatically while the meter's clock is off by more."""
@@ -52,7 +52,7 @@ class HistoryState(StrEnum):
     NOTHING_TO_IMPORT = "nothing_to_import"
     """There is no load profile, or no recorder."""
     PAUSED = "paused"
-    """An import was cut, and will go on."""
+    """An import was interrupted and will continue."""
 
 
 class History:
@@ -134,7 +134,7 @@ class History:
         *,
         is_automatic: bool,
     ) -> None:
-        """Note interruptions, until the entry is unloaded, and import automatically.
+        """Record interruptions and import automatically until the entry is unloaded.
 
         async_add_listener calls its argument after each poll, and is_read_whole says
         whether the last one was complete; there is one each interval.
@@ -164,7 +164,7 @@ class History:
 
     @callback
     def _async_on_statistics(self, _event: Event) -> None:
-        """Look for missing hours, if that is due.
+        """Look for missing hours if that is due.
 
         It is after an interruption, and once an hour: statistics may have been deleted.
         """
@@ -310,7 +310,7 @@ class History:
         return done
 
     async def _async_read_drift(self) -> timedelta:
-        """Return how far the meter's clock is ahead; it is reported as well."""
+        """Return how far the meter's clock is ahead, and report it."""
         drift = await self._importer.async_read_drift()
         self._on_drift(drift.total_seconds())
         return drift
@@ -325,7 +325,7 @@ class History:
 
     @property
     def _has_waited(self) -> bool:
-        """Whether entities without statistics were waited for long enough."""
+        """Whether the wait for entities without statistics is over."""
         since = self._interrupted_at
         return since is None or self._clock.now() - since > _LOOK_FOR
 

@@ -7,7 +7,7 @@ from typing import Final
 
 HOUR: Final = timedelta(hours=1)
 EVER: Final = datetime.min.replace(tzinfo=UTC)
-"""The beginning of what has no other."""
+"""The start of a span without a known start."""
 
 type Span = tuple[datetime, datetime]
 """From a time up to, but not including, a later one; aware and in UTC."""

@@ -16,13 +16,13 @@ from typing import Final
 from .spans import HOUR
 
 TOLERANCE: Final = 1e-3
-"""Sums and readings that differ by no more are equal, in shown units."""
+"""Sums and readings that differ by at most this much count as equal, in shown units."""
 _RESET: Final = 0.9
 """Home Assistant takes a reading for a reset below this part of the one before."""
 _ROLL_OVER: Final = 0.02
-"""A register that was reset seems to roll over if that takes no more of its range."""
+"""A reset looks like a roll-over if the jump covers at most this share of the range."""
 _MOST_PER_HOUR: Final = 10.0
-"""A register counts no more for certain, in shown units (kWh), than homes do."""
+"""What a home may use in an hour, in shown units (kWh): a smaller step is no jump."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ _FEW: Final = 2
 
 
 class DamageIssue:
-    """Tells when many replies were damaged within an hour, though polls succeed.
+    """Detects that many replies were damaged within an hour, though polls succeed.
 
     An event tells it at once, and the issue if it goes on for another hour. Both are
     over when few replies were damaged within an hour. What made a poll fail does not
@@ -65,7 +65,7 @@ class DamageIssue:
     def _count(self, statistics: LinkStatistics) -> int:
         """Return how many replies were damaged since the last time."""
         if statistics is not self._statistics:
-            # The meter was opened anew, and counts anew.
+            # The meter was reopened, and its counters started again.
             self._statistics, self._counted = statistics, 0
         new = statistics.digest_failures - self._counted
         self._counted += new

@@ -1,4 +1,4 @@
-"""The question for another key, which Home Assistant asks in a reauth flow."""
+"""The request for a new key, which Home Assistant makes in a reauth flow."""
 
 from typing import Final
 
@@ -34,7 +34,7 @@ class KeyQuestion:
 
     @callback
     def async_succeeded(self) -> None:
-        """Record a successful read: withdraw the question, if it was asked."""
+        """Record a successful read and withdraw the request, if there is one."""
         if not self._refusals:
             return
         self._refusals = 0

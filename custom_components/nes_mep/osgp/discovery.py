@@ -35,7 +35,7 @@ _ERASED: Final = "\\xff" * SERIAL_NUMBER_LENGTH
 """The number in a table that was never written: all meters without one share it."""
 
 _PATIENCE: Final = (1.0, 2.0)
-"""Seconds before a read without which nothing can be understood is asked again."""
+"""Seconds before an indispensable read is repeated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ async def _read_utility_number(link: Link) -> str:
 
 
 async def patiently[T](link: Link, ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask again, a few times, what the meter refuses only for now. Raises MeterError."""
+    """Repeat, a few times, what the meter refuses only for now. Raises MeterError."""
     for pause in _PATIENCE:
         try:
             return await ask()

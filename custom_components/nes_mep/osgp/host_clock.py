@@ -22,11 +22,11 @@ class HostClock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds."""
+        """Wait for a number of seconds."""
         await asyncio.sleep(seconds)
 
     def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
-        """Return a context whose body raises TimeoutError after so many seconds."""
+        """Return a context whose body raises TimeoutError after a number of seconds."""
         return asyncio.timeout(seconds)
 
 

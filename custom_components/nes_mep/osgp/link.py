@@ -51,7 +51,7 @@ class Link(ABC):
     @property
     @abstractmethod
     def restarts(self) -> int | None:
-        """How often the meter started anew on its own, which may mean new dimensions.
+        """How often the meter restarted on its own, which may mean new dimensions.
 
         None if the link cannot tell.
         """

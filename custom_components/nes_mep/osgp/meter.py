@@ -364,7 +364,7 @@ class Meter:
         return await self._link.request(request)
 
     async def resync(self) -> ResyncResult:
-        """Drop the session or sequence number, and start anew by reading BT52.
+        """Drop the session or sequence number and start a new one by reading BT52.
 
         The request carries a random number, so that the meter returns its own. Raises
         MeterError.

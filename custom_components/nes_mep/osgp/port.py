@@ -115,7 +115,7 @@ class Port:
         )
 
     async def open(self) -> bool:
-        """Open the port if it is not open; return whether it was opened just now.
+        """Open the port if it is closed; return whether that was necessary.
 
         Raises PortError.
         """

@@ -44,12 +44,12 @@ class RegisterDescription:
 
     @property
     def phases(self) -> frozenset[int]:
-        """The phases, 1 to 3, that it is of; none for a register of all."""
+        """The phases, 1 to 3, that it belongs to; empty for a register of all phases."""
         return frozenset(map(int, _PHASE.findall(self.key)))
 
     @property
     def is_voltage(self) -> bool:
-        """Whether it is measured where there is voltage, though there is no current."""
+        """Whether it is measured where there is voltage, even without current."""
         return "voltage" in self.key
 
 

@@ -25,7 +25,7 @@ _PERHAPS_BEYOND_END = frozenset(
 """How meters refuse a read beyond the end of a table, and other reads as well."""
 
 _END_HOLDS = 900.0
-"""Seconds after which it is tried whether a table still ends where it did."""
+"""Seconds after which the end of a table is checked again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ class RegisterMap:
         }[ratio]
 
     def has_phases(self, description: RegisterDescription) -> bool:
-        """Return whether there are the phases that a register is of, if it is of any.
+        """Return whether the meter has the phases of a register.
 
         While that is unknown, there are none.
         """

@@ -83,7 +83,7 @@ def _text(value: object) -> str:
 
 
 def _without_unused[T](values: Mapping[str, T]) -> Mapping[str, T]:
-    """Return values without those of tariffs above the last that counted anything.
+    """Return values without those of tariffs above the last one that has counted.
 
     Meters have registers for up to 8 tariffs, and most grid companies use 1 or 2.
     """

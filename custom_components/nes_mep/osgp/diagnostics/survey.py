@@ -41,7 +41,7 @@ async def survey(meter: Meter) -> None:
 
 
 async def _read(meter: Meter, table: int, length: int | None) -> bytes:
-    """Return the beginning of a table, or all of it; nothing if it is refused."""
+    """Return the beginning of a table, or all of it; nothing if the meter refuses."""
     try:
         return await meter.read_table(table, 0, length)
     except RefusalError as err:

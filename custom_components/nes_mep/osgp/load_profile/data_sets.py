@@ -101,7 +101,7 @@ class LoadProfileSet:
 
     @property
     def span(self) -> timedelta:
-        """How far back the data set can reach, once all blocks are full."""
+        """How far back the data set can reach once all blocks are full."""
         return self.blocks * self.intervals_per_block * self.interval
 
 

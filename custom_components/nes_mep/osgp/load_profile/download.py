@@ -139,7 +139,7 @@ class LoadProfileDownload:
         self._earliest: datetime | None = None
 
     def __aiter__(self) -> Self:
-        """Iterate over what was not returned yet."""
+        """Iterate over what has not been returned yet."""
         return self
 
     async def __anext__(self) -> LoadProfileBatch:
@@ -233,7 +233,7 @@ class LoadProfileDownload:
         return _Source(reader, ring, status)
 
     async def _data_set(self) -> LoadProfileSet | None:
-        """Return the data set that is wanted, None if the meter uses none."""
+        """Return the requested data set, None if the meter uses none."""
         if isinstance(self._wanted_set, LoadProfileSet):
             return self._wanted_set
         sets = await read_load_profile_sets(
@@ -249,7 +249,7 @@ class LoadProfileDownload:
     def _wanted(
         self, ages: range, headers: Mapping[int, BlockHeader | None], ring: Ring
     ) -> Iterator[Wanted]:
-        """Return what is wanted of blocks, as far as their headers are known.
+        """Return what to read of blocks; of one without a known header, all intervals.
 
         A known header is read again if it lies between intervals that are read.
         """
@@ -282,7 +282,7 @@ class LoadProfileDownload:
     def _intervals(
         self, source: _Source, block: _Block
     ) -> Iterator[LoadProfileInterval]:
-        """Return the recorded intervals of a block that are wanted, newest first."""
+        """Return the requested intervals of a block that are recorded, newest first."""
         if (header := block.header) is None:
             return
         indices = header.indices(self._start, self._end)

@@ -35,7 +35,7 @@ _PROBES: Final = (
     PartialRead(table=1, offset=0, count=16),
 )
 """Small reads of the clock, BT52, and of the name, BT01: who may read anything may read
-them. A table that is always refused in these words proves nothing by itself."""
+them. A table that is always refused with this code proves nothing by itself."""
 
 _CORRUPTED_LIMIT = 4
 _RESYNC_LIMIT = 3
@@ -115,7 +115,7 @@ class MepClient(Link):
 
     @override
     def forget_session(self) -> None:
-        """Start anew with the next request.
+        """Start a new session with the next request.
 
         That request starts a new session, or carries a random number and so learns the
         meter's own, which counts as a jump only if it is not the one expected before.

@@ -39,7 +39,7 @@ SESSION_ATTEMPTS = 3
 _REQUESTS_REMEMBERED = 8
 """Requests whose late replies are known for what they are."""
 _MESSAGES_HELD = 8
-"""Received messages that wait to be opened; a meter never sends so many."""
+"""Received messages that may wait to be opened; a meter never sends this many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class MessagePort:
             self._start_anew()
 
     async def reopen(self) -> None:
-        """Open the port anew and restart the meter's side, or raise PortError."""
+        """Reopen the port and restart the meter's side, or raise PortError."""
         self._start_anew()
         await self._port.reopen()
 
@@ -136,7 +136,7 @@ class MessagePort:
             return await self._ask(envelope)
 
     async def _ask(self, envelope: Envelope) -> bytes:
-        """Send a request, and again if it may be, until the genuine reply is there."""
+        """Send a request, repeatedly where allowed, until the genuine reply arrives."""
         frame = len(envelope.message).to_bytes(2) + envelope.message
         sent: _Sent | None = None
         copies = _COPIES if self.is_answering else _FIRST_COPIES

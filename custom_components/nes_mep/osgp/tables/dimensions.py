@@ -189,7 +189,7 @@ _PRESENT_VALUE_COUNTS = frozenset({22, 26, 41, 55, 72, 75, 84})
 
 
 def default_register_selection(dimensions: RegisterDimensions) -> RegisterSelection:
-    """Return the order of BT23 that the guide prints, for meters without BT22.
+    """Return the order of BT23 in the guide, for meters without BT22.
 
     Summations beyond the listed ones have no source id; they and the demands get
     the id 255, "not in use".
@@ -204,7 +204,7 @@ def default_register_selection(dimensions: RegisterDimensions) -> RegisterSelect
 
 
 def default_present_selection(dimensions: RegisterDimensions) -> PresentSelection:
-    """Return the order of BT28 that the guide prints, for meters without BT27.
+    """Return the order of BT28 in the guide, for meters without BT27.
 
     3.x meters without demand may lack the quadrants, and then all later values move up;
     if the number of values does not show that, only those before are known.

@@ -70,7 +70,7 @@ class MeterEvent:
 
 
 def entries_after(header: LogHeader, after: int) -> int:
-    """Return how many entries have to be read for those after a sequence number.
+    """Return how many entries to read to get those after a sequence number.
 
     Older entries can be among these, because both logs share their numbers. The result
     is 0 if the log has nothing newer; a meter before 3.70 counts from the start again

@@ -11,7 +11,7 @@ from .digest_function import DIGEST_LENGTH, PASS_LENGTH, DigestKey
 _COVERED = 12 + REPLY_HEAD
 """Bytes that the digest of a reply to a partial read covers beside the data."""
 _WEAK_END = 7
-"""So many bytes before the end of a pass, a reply must not end."""
+"""A reply must not end within this many bytes before the end of a pass."""
 
 
 class DigestSecurity(Security):

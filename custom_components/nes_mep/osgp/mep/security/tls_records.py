@@ -15,7 +15,7 @@ _HEADER = 5
 _EXPLICIT_NONCE = 8
 _TAG = 16
 CIPHER_OVERHEAD = _HEADER + _EXPLICIT_NONCE + _TAG
-"""Bytes that an encrypted record adds to what is in it."""
+"""Bytes that encryption adds to the content of a record."""
 
 
 class ContentType(IntEnum):
@@ -125,7 +125,7 @@ class RecordCipher:
         return Record(content_type, nonce + sealed)
 
     def decrypt(self, record: Record) -> bytes:
-        """Return what is in the next record, or raise UnverifiedReplyError.
+        """Return the content of the next record, or raise UnverifiedReplyError.
 
         The other side is free in the choice of its explicit nonces (RFC 5288).
         """
