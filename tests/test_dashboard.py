@@ -1,4 +1,4 @@
-"""Tests of the dashboard for owners, docs/dashboard.yaml.
+"""Tests of the dashboard for owners, docs/dashboard.yaml, and its translations.
 
 `scripts/screenshots dashboard` loads it into a real Home Assistant and looks for cards that
 complain.
@@ -15,10 +15,12 @@ import yaml
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
+from tools.dashboard import TITLES, path, translated
 
 from .common import make_entry, set_up
 from .simulator import SimulatedMeter
 from .test_docs import ROOT
+from .test_texts import FOLDER
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
@@ -73,6 +75,28 @@ async def test_entities(hass: HomeAssistant, meter: SimulatedMeter, url: str) ->
     assert disabled == TO_BE_ENABLED
     page = (ROOT / "docs" / "dashboard.md").read_text("utf-8")
     assert all(entity_id in page for entity_id in TO_BE_ENABLED)
+
+
+@pytest.mark.parametrize("language", TITLES)
+async def test_translation(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, language: str
+) -> None:
+    """Each translation is up to date (`python -m tools.dashboard`), and its ids exist."""
+    text = path(language).read_text("utf-8")
+    assert text == translated(language)
+    hass.config.language = language
+    await set_up(hass, make_entry(meter, url))
+    registry = er.async_get(hass)
+    named = set(re.findall(r"entity: (\S+)", text))
+    assert len(named) == len(NAMED)
+    assert {id_ for id_ in named if not registry.async_get(id_)} == set()
+
+
+def test_every_language_has_one() -> None:
+    """There is a dashboard for each language of the integration."""
+    assert {"en", *TITLES} == {
+        file.stem for file in (FOLDER / "translations").iterdir()
+    }
 
 
 async def test_it_is_stored(
