@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
 OTHER_KEY = "another key, wrong"
 DIGEST = {"security": "digest", "key_kind": "basic"}
+NEW = {"baudrate": 9600, **DIGEST}
 
 
 async def start(hass: HomeAssistant) -> str:
@@ -43,7 +44,7 @@ async def test_user(hass: HomeAssistant, meter: SimulatedMeter, url: str) -> Non
 
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["title"] == f"{meter.profile.model} {meter.profile.serial_number}"
-    assert result["data"] == {"port": url, "key": KEY, **DIGEST}
+    assert result["data"] == {"port": url, "key": KEY, **NEW}
     assert result["options"] == {}
     assert result["result"].unique_id == meter.profile.serial_number
     assert result["result"].state is ConfigEntryState.LOADED
@@ -125,9 +126,10 @@ async def test_user_sees_what_holds(
     client = await open_frontend(hass, hass_client)
     form = await open_form(client, SETUP, DOMAIN)
     shown = filled_in(form["data_schema"])
-    assert shown == {"advanced": {"security": "automatic"}}
+    assert shown == {"advanced": {"security": "automatic", "baudrate": "9600"}}
 
-    entered = {"port": url, "key": "short", "advanced": {"security": mode}}
+    advanced = {"security": mode, "baudrate": "9600"}
+    entered = {"port": url, "key": "short", "advanced": advanced}
     form = await submit(client, SETUP, form, entered)
     assert form["errors"] == {"key": "invalid_key_format"}
     shown = filled_in(form["data_schema"])

@@ -11,7 +11,7 @@ from homeassistant.data_entry_flow import FlowResultType
 from .common import make_entry, set_up, silent_port, unavailable
 from .driven_clock import DrivenClock
 from .simulator import PROFILES, Fault, SimulatedMeter, serve_tcp
-from .test_config_flow import DIGEST, OTHER_KEY, start
+from .test_config_flow import NEW, OTHER_KEY, start
 from .tls.tapped_line import tap
 from .values import KEY, Clock
 
@@ -60,6 +60,7 @@ async def test_user_has_a_meter_with_tls(
         assert result["data"] == {
             "port": url,
             "key": key,
+            "baudrate": 9600,
             "security": "tls",
             "key_kind": kind,
         }
@@ -95,7 +96,7 @@ async def test_user_has_a_meter_that_ignores_tls(
     )
     await hass.async_block_till_done(wait_background_tasks=True)
 
-    assert result["data"] == {"port": url, "key": KEY, **DIGEST}
+    assert result["data"] == {"port": url, "key": KEY, **NEW}
     assert result["description"] is None
     assert result["result"].state is ConfigEntryState.LOADED
 
@@ -121,7 +122,7 @@ async def test_user_is_told_that_tls_was_not_used(
         await hass.async_block_till_done(wait_background_tasks=True)
         await hass.config_entries.async_unload(result["result"].entry_id)
 
-    assert result["data"] == {"port": tapped, "key": KEY, **DIGEST}
+    assert result["data"] == {"port": tapped, "key": KEY, **NEW}
     assert result["description"] == "refused_tls"
 
 
@@ -233,7 +234,7 @@ async def test_user_is_warned_of_an_open_network(
     result = await hass.config_entries.flow.async_configure(warning["flow_id"], {})
     await hass.async_block_till_done(wait_background_tasks=True)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert result["data"] == {"port": url, "key": KEY, **DIGEST}
+    assert result["data"] == {"port": url, "key": KEY, **NEW}
 
     async with serve_tcp(tls_meter) as tls_url:
         result = await hass.config_entries.flow.async_configure(
@@ -289,7 +290,12 @@ async def test_reconfigure(
         field.schema: field.description and field.description["suggested_value"]
         for field in form["data_schema"].schema
     }
-    assert suggested == {"port": path, "key": None, "security": "digest"}
+    assert suggested == {
+        "port": path,
+        "key": None,
+        "security": "digest",
+        "baudrate": "9600",
+    }
 
     states: list[ConfigEntryState] = []
     stop = entry.async_on_state_change(lambda: states.append(entry.state))
@@ -327,6 +333,7 @@ async def test_reconfigure(
     assert entry.data == {
         "port": path,
         "key": KEY,
+        "baudrate": 9600,
         "security": "rc4",
         "key_kind": "basic",
     }

@@ -103,7 +103,10 @@ class Visit:
         # The list gives way to a field.
         await page.click("ha-selector-serial_port >>> ha-input")
         await page.type(self.source.port)
-        await page.click("ha-expansion-panel", "Security")
+        await page.click(
+            "ha-expansion-panel",
+            TEXTS["config"]["step"]["user"]["sections"]["advanced"]["name"],
+        )
         automatic = TEXTS["selector"]["security"]["options"]["automatic"]
         await page.shows("ha-selector-select", automatic)
         await self.enter("ha-selector-text", "short")

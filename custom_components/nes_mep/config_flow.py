@@ -31,6 +31,8 @@ from homeassistant.helpers.selector import (
 )
 
 from .const import (
+    BAUDRATES,
+    CONF_BAUDRATE,
     CONF_IMPORT_COSTS,
     CONF_IMPORT_HISTORY,
     CONF_KEY,
@@ -50,7 +52,7 @@ from .link.errors import failure_of
 from .link.find_meter import FoundMeter, LinkSecurity, find_meter, is_exposed
 from .link.host_clock import host_clock
 from .link.port import parse_port
-from .osgp import KeyRefusedError, MeterError, SecurityMode, parse_key
+from .osgp import DEFAULT_BAUDRATE, KeyRefusedError, MeterError, SecurityMode, parse_key
 
 if TYPE_CHECKING:
     import probatio as vol
@@ -80,6 +82,14 @@ def _security_selector(*choices: str) -> SelectSelector:
     )
 
 
+_BAUDRATE_SELECTOR = SelectSelector(
+    SelectSelectorConfig(
+        options=[str(baudrate) for baudrate in BAUDRATES],
+        mode=SelectSelectorMode.DROPDOWN,
+    )
+)
+
+
 def _section(
     fields: Mapping[str, Any], shown: Mapping[str, Any], *, collapsed: bool
 ) -> section:
@@ -101,15 +111,19 @@ def _section(
 
 def _user_schema(shown: Mapping[str, Any]) -> vol.Schema:
     """Return the schema of the setup, which shows what was entered before."""
-    advanced = {CONF_SECURITY: _AUTOMATIC, **shown.get(_ADVANCED, {})}
+    usual = {CONF_SECURITY: _AUTOMATIC, CONF_BAUDRATE: str(DEFAULT_BAUDRATE)}
+    advanced = {**usual, **shown.get(_ADVANCED, {})}
     return vol.Schema(
         {
             vol.Required(CONF_PORT): SerialPortSelector(),
             vol.Required(CONF_KEY): _KEY_SELECTOR,
             vol.Optional(_ADVANCED, default=advanced): _section(
-                {CONF_SECURITY: _security_selector(_AUTOMATIC)},
+                {
+                    CONF_SECURITY: _security_selector(_AUTOMATIC),
+                    CONF_BAUDRATE: _BAUDRATE_SELECTOR,
+                },
                 advanced,
-                collapsed=advanced[CONF_SECURITY] == _AUTOMATIC,
+                collapsed=advanced == usual,
             ),
         }
     )
@@ -121,10 +135,17 @@ RECONFIGURE_SCHEMA = vol.Schema(
         vol.Optional(CONF_KEY): _KEY_SELECTOR,
         # No automatic: the way from TLS to the old mode is taken on purpose.
         vol.Required(CONF_SECURITY): _security_selector(),
+        vol.Optional(CONF_BAUDRATE): _BAUDRATE_SELECTOR,
     }
 )
 
 REAUTH_SCHEMA = vol.Schema({vol.Required(CONF_KEY): _KEY_SELECTOR})
+
+
+def _baudrate_of(entry: ConfigEntry) -> int:
+    """Return the baud rate of an entry; before it could be chosen, it was the default."""
+    baudrate: int = entry.data.get(CONF_BAUDRATE, DEFAULT_BAUDRATE)
+    return baudrate
 
 
 _OPTIONS_SECTIONS = {
@@ -198,11 +219,12 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             choice = user_input[_ADVANCED][CONF_SECURITY]
             mode = None if choice == _AUTOMATIC else SecurityMode(choice)
+            baudrate = int(user_input[_ADVANCED][CONF_BAUDRATE])
             port, key = user_input[CONF_PORT], user_input[CONF_KEY]
             errors = self._port_errors(port) | self._key_errors(key, mode)
             if not errors:
                 port = parse_port(port)
-                found, errors = await self._async_find(port, key, mode)
+                found, errors = await self._async_find(port, key, mode, baudrate)
                 if found is not None:
                     identity = found.identity
                     await self.async_set_unique_id(identity.serial_number)
@@ -210,7 +232,7 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
                     self._title = f"{identity.model} {identity.serial_number}"
                     if found.refused_tls:
                         self._description = "refused_tls"
-                    return await self._async_keep(port, key, found.security)
+                    return await self._async_keep(port, key, baudrate, found.security)
         return self.async_show_form(
             step_id="user",
             data_schema=self.add_suggested_values_to_schema(
@@ -220,10 +242,15 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     async def _async_keep(
-        self, port: str, key: str, security: LinkSecurity
+        self, port: str, key: str, baudrate: int, security: LinkSecurity
     ) -> ConfigFlowResult:
         """Store what was proved to work, after a warning if one is due."""
-        self._data = {CONF_PORT: port, CONF_KEY: key, **security.entry_data}
+        self._data = {
+            CONF_PORT: port,
+            CONF_KEY: key,
+            CONF_BAUDRATE: baudrate,
+            **security.entry_data,
+        }
         if is_exposed(port, security):
             if self.source == SOURCE_RECONFIGURE:
                 await self._async_go_on(self._get_reconfigure_entry())
@@ -267,12 +294,15 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
             port = user_input[CONF_PORT]
             key = user_input.get(CONF_KEY) or entry.data[CONF_KEY]
             mode = SecurityMode(user_input[CONF_SECURITY])
+            baudrate = int(user_input.get(CONF_BAUDRATE, _baudrate_of(entry)))
             errors = self._port_errors(port) | self._key_errors(key, mode)
             if not errors:
                 port = parse_port(port)
-                found, errors = await self._async_prove(entry, port, key, mode)
+                found, errors = await self._async_prove(
+                    entry, port, key, mode, baudrate
+                )
                 if found is not None:
-                    return await self._async_keep(port, key, found.security)
+                    return await self._async_keep(port, key, baudrate, found.security)
         return self.async_show_form(
             step_id="reconfigure",
             data_schema=self.add_suggested_values_to_schema(
@@ -281,6 +311,7 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
                 or {
                     CONF_PORT: entry.data[CONF_PORT],
                     CONF_SECURITY: LinkSecurity.of_entry(entry.data).mode.value,
+                    CONF_BAUDRATE: str(_baudrate_of(entry)),
                 },
             ),
             description_placeholders={"meter": entry.title},
@@ -304,7 +335,7 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
             errors = self._key_errors(key, mode)
             if not errors:
                 found, errors = await self._async_prove(
-                    entry, entry.data[CONF_PORT], key, mode
+                    entry, entry.data[CONF_PORT], key, mode, _baudrate_of(entry)
                 )
                 if found is not None:
                     return self.async_update_reload_and_abort(
@@ -359,7 +390,12 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     async def _async_prove(
-        self, entry: ConfigEntry, port: str, key_text: str, mode: SecurityMode
+        self,
+        entry: ConfigEntry,
+        port: str,
+        key_text: str,
+        mode: SecurityMode,
+        baudrate: int,
     ) -> tuple[FoundMeter | None, dict[str, str]]:
         """Find the meter of an entry, which is not read meanwhile.
 
@@ -371,7 +407,7 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
                 pass  # let a setup that is under way come to its end
         if entry.state.recoverable:
             await self.hass.config_entries.async_unload(entry.entry_id)
-        found, errors = await self._async_find(port, key_text, mode)
+        found, errors = await self._async_find(port, key_text, mode, baudrate)
         if found is None or found.identity.serial_number != entry.unique_id:
             await self._async_go_on(entry)
         if found is not None:
@@ -380,14 +416,16 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
         return found, errors
 
     async def _async_find(
-        self, port: str, key_text: str, mode: SecurityMode | None
+        self, port: str, key_text: str, mode: SecurityMode | None, baudrate: int
     ) -> tuple[FoundMeter | None, dict[str, str]]:
         """Return the meter behind a port, or the errors to show in the form."""
         key = parse_key(key_text)
         if self._is_used_in_tls(key):
             mode = SecurityMode.TLS
         try:
-            return await find_meter(port, key, mode, clock=host_clock(self.hass)), {}
+            found = await find_meter(
+                port, key, mode, baudrate=baudrate, clock=host_clock(self.hass)
+            )
         except MeterError as err:
             _LOGGER.debug("The meter was not identified: %s", err)
             field = CONF_KEY if isinstance(err, KeyRefusedError) else "base"
@@ -396,6 +434,7 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
             # As in each config flow: the form stays open, and the log has the traceback.
             _LOGGER.exception("Unexpected error while the meter was identified")
             return None, {"base": "unknown"}
+        return found, {}
 
 
 class NesMepOptionsFlow(OptionsFlowWithReload):

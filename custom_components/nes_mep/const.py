@@ -7,11 +7,15 @@ DOMAIN: Final = "nes_mep"
 CONF_KEY: Final = "key"
 CONF_SECURITY: Final = "security"
 CONF_KEY_KIND: Final = "key_kind"
+CONF_BAUDRATE: Final = "baudrate"
 
 CONF_RESYNC_AUTOMATICALLY: Final = "resync_automatically"
 CONF_IMPORT_HISTORY: Final = "import_history"
 CONF_IMPORT_COSTS: Final = "import_costs"
 CONF_SHOW_ALL_REGISTERS: Final = "show_all_registers"
+
+BAUDRATES: Final = (2400, 4800, 9600, 14400, 19200, 28800, 38400, 57600, 115200)
+"""What the meter's port can be set to (ET13.6); 9600 by default."""
 
 DEFAULT_SCAN_INTERVAL: Final = 10
 """Seconds between two polls."""

@@ -13,7 +13,7 @@ from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL, EVENT_HOMEASSISTA
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
-from .const import CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
+from .const import CONF_BAUDRATE, CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
 from .costs import Costs
 from .descriptions import DEFAULT_REGISTERS, describe_register
 from .history import History
@@ -23,6 +23,7 @@ from .link.outages import WHOLE_POLL
 from .link.recovery import AutomaticRecovery
 from .monitor import async_get_monitor
 from .osgp import (
+    DEFAULT_BAUDRATE,
     LinkStatistics,
     MBusDevice,
     Meter,
@@ -108,6 +109,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         No other security mode is used than the one the entry was created with.
         """
         entry, port = self.config_entry, self.config_entry.data[CONF_PORT]
+        baudrate = entry.data.get(CONF_BAUDRATE, DEFAULT_BAUDRATE)
         security = LinkSecurity.of_entry(entry.data)
         await self.monitor.storage.async_load()
         self.selection = Selection(self.hass, entry, self.monitor.storage)
@@ -115,6 +117,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             self.meter = await Meter.open(
                 port,
                 parse_key(entry.data[CONF_KEY]),
+                baudrate=baudrate,
                 security=security.mode,
                 key_kind=security.key_kind,
                 known_as=self.monitor.known_as,
@@ -125,7 +128,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             self.monitor.outages.async_poll_ended({WHOLE_POLL: err}, None)
             await self._async_fail(
                 err,
-                partial(probe_tls, port, clock=self._clock),
+                partial(probe_tls, port, baudrate=baudrate, clock=self._clock),
                 at_setup=True,
             )
         self.monitor.async_succeeded()

@@ -17,12 +17,12 @@ from homeassistant.const import CONF_PORT
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
-from .const import CONF_KEY, DOMAIN
+from .const import CONF_BAUDRATE, CONF_KEY, DOMAIN
 from .issues import LAYOUT_CHANGED, PORT_SILENT, TLS_REFUSED, TLS_REQUIRED
 from .link.find_meter import find_meter
 from .link.host_clock import host_clock
 from .monitor import async_get_monitor
-from .osgp import MeterError, SecurityMode, parse_key
+from .osgp import DEFAULT_BAUDRATE, MeterError, SecurityMode, parse_key
 
 if TYPE_CHECKING:
     import probatio as vol
@@ -116,6 +116,7 @@ class SwitchToTlsFlow(MeterRepairFlow):
                 entry.data[CONF_PORT],
                 parse_key(entry.data[CONF_KEY]),
                 SecurityMode.TLS,
+                baudrate=entry.data.get(CONF_BAUDRATE, DEFAULT_BAUDRATE),
                 clock=host_clock(self.hass),
             )
         except MeterError as err:

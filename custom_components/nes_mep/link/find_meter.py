@@ -7,7 +7,15 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from ..const import CONF_KEY_KIND, CONF_SECURITY
-from ..osgp import HostClock, KeyKind, Meter, MeterIdentity, SecurityMode, negotiate
+from ..osgp import (
+    DEFAULT_BAUDRATE,
+    HostClock,
+    KeyKind,
+    Meter,
+    MeterIdentity,
+    SecurityMode,
+    negotiate,
+)
 from .port import NETWORK_SCHEMES
 
 
@@ -51,7 +59,12 @@ class FoundMeter:
 
 
 async def find_meter(
-    port: str, key: bytes, mode: SecurityMode | None, *, clock: HostClock
+    port: str,
+    key: bytes,
+    mode: SecurityMode | None,
+    *,
+    baudrate: int = DEFAULT_BAUDRATE,
+    clock: HostClock,
 ) -> FoundMeter:
     """Return the meter behind a port, in a mode or, for None, the best that it accepts.
 
@@ -59,7 +72,7 @@ async def find_meter(
     """
     opened = await negotiate(
         lambda mode, kind: Meter.open(
-            port, key, security=mode, key_kind=kind, clock=clock
+            port, key, baudrate=baudrate, security=mode, key_kind=kind, clock=clock
         ),
         mode,
     )

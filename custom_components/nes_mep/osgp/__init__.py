@@ -37,6 +37,7 @@ from .mep.tls_probe import probe_tls
 from .meter import Meter, Readings, ResyncResult
 from .negotiation import OpenedMeter, negotiate
 from .pasting import pasted_text
+from .port import DEFAULT_BAUDRATE
 from .refusals import is_out_of_reach
 from .registers import Register, Value
 from .requests import ResponseCode
@@ -50,6 +51,7 @@ from .tables.names import parse_table, table_name
 from .trace import ExchangeRecord, TablePart, Trace
 
 __all__ = [
+    "DEFAULT_BAUDRATE",
     "HOST_CLOCK",
     "MBUS_UNITS",
     "REQUEST_PERIOD",

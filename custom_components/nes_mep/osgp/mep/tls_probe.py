@@ -15,6 +15,7 @@ from ..errors import (
 )
 from ..host_clock import HOST_CLOCK, HostClock
 from ..key import KeyKind
+from ..port import DEFAULT_BAUDRATE
 from ..statistics import LinkStatistics
 from .message_port import MessagePort
 from .security import Exchange
@@ -29,13 +30,17 @@ _HOPELESS = (PortError, NoReplyError, TlsUnsupportedError)
 
 
 async def probe_tls(
-    url: str, key: bytes, *, clock: HostClock = HOST_CLOCK
+    url: str,
+    key: bytes,
+    *,
+    baudrate: int = DEFAULT_BAUDRATE,
+    clock: HostClock = HOST_CLOCK,
 ) -> KeyKind | None:
     """Open a port and return as which kind of key the meter accepts a key in TLS.
 
     None means that no session could be established, for whatever reason.
     """
-    port = MessagePort(url, statistics=LinkStatistics(), clock=clock)
+    port = MessagePort(url, statistics=LinkStatistics(), clock=clock, baudrate=baudrate)
     try:
         return await probe_tls_on(port, key)
     finally:
