@@ -7,7 +7,7 @@ the mean. Home Assistant's own minimum and maximum are those of its readings, an
 near to the true ones as readings are dense.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -50,20 +50,23 @@ def missing_means(
 
     hours have rows. Of those, the imported ones are right.
     """
-    measured = [
+    doubtful = {
         hour
-        for hour in hours
-        if contains(imported, hour) or not _was_interrupted(hour, interruptions)
-    ]
-    return without(limits, spans_of(measured))
+        for span in interruptions.spans
+        for hour in _interrupted_hours(span)
+        if not contains(imported, hour)
+    }
+    return without(limits, spans_of(hour for hour in hours if hour not in doubtful))
 
 
-def _was_interrupted(hour: datetime, interruptions: Interruptions) -> bool:
-    """Return whether a noticeable part of an hour was not seen."""
-    return any(
-        min(until, hour + HOUR) - max(after, hour) >= _NOTICEABLE
-        for after, until in interruptions.spans
-    )
+def _interrupted_hours(span: Span) -> Iterator[datetime]:
+    """Yield the hours of which a noticeable part is in a span."""
+    after, until = span
+    hour = hour_of(after)
+    while hour < until:
+        if min(until, hour + HOUR) - max(after, hour) >= _NOTICEABLE:
+            yield hour
+        hour += HOUR
 
 
 def mean_rows(
