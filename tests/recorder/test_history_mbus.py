@@ -93,6 +93,37 @@ async def test_first_day(
     assert before == [await house.rows(entity_id) for entity_id in entities]
 
 
+async def test_interruption(
+    house: House, hass: HomeAssistant, meter: SimulatedMeter, url: str
+) -> None:
+    """Hours that were missed get the readings between those that were shown."""
+    entry = await set_up(hass, make_entry(meter, url))
+    await house.pass_time(timedelta(minutes=75))
+    entities = mbus_entities(hass, entry)
+    before = [await house.rows(entity_id) for entity_id in entities]
+    await hass.config_entries.async_unload(entry.entry_id)
+    await house.skip(30 * HOUR)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await house.pass_time(timedelta(minutes=75))
+    for channel, entity_id in enumerate(entities, 1):
+        rows = await house.rows(entity_id)
+        old = before[channel - 1]
+        assert rows[: len(old)] == old
+        left, right = old[-1], rows[-1]
+        readings = {
+            hour: value
+            for hour, value in recorded(meter, channel).items()
+            if left["start"] < hour < NOON + 31 * HOUR
+            if left["state"] <= value <= right["state"]
+        }
+        assert len(readings) > 5
+        imported = {row["start"]: row["state"] for row in rows[len(old) :]}
+        assert {hour: imported[hour] for hour in readings} == pytest.approx(readings)
+        counted = right["sum"] - old[0]["sum"]
+        assert counted == pytest.approx(right["state"] - old[0]["state"], abs=1e-6)
+        assert all(row["change"] >= -1e-9 for row in rows)
+
+
 async def test_flaws(
     house: House, hass: HomeAssistant, meter: SimulatedMeter, url: str
 ) -> None:
