@@ -96,7 +96,9 @@ def prepare(
     http = storage / "http"
     if http.exists():
         document = json.loads(http.read_text())
-        document["data"]["stable"]["server_port"] = port
+        data = document["data"]
+        # Older versions of Home Assistant have nothing in between.
+        data.get("stable", data)["server_port"] = port
         http.write_text(json.dumps(document))
 
 
