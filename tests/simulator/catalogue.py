@@ -66,6 +66,7 @@ FIRMWARE_2 = (
         max_summations=11,
         event_log=200,
         mbus=(),
+        self_reads=24,
     ),
 )
 FIRMWARE_3 = (
@@ -84,23 +85,26 @@ FIRMWARE_3 = (
         _step(3, 50, 9, "41 present values, 4 outages in ET09", 703),
         outage_records=4,
     ),
-    _step(
-        3,
-        60,
-        12,
-        "four demands with previous ones",
-        704,
-        Demand(
-            sources=(8, 9, 10, 20),
-            maxima=(True,) * 4,
-            coincidents=(
-                *((10, 0), (20, 0), (12, 1), (15, 1)),
-                *((8, 2), (19, 2), (8, 3), (0, 3)),
+    replace(
+        _step(
+            3,
+            60,
+            12,
+            "four demands with previous ones, no self-reads",
+            704,
+            Demand(
+                sources=(8, 9, 10, 20),
+                maxima=(True,) * 4,
+                coincidents=(
+                    *((10, 0), (20, 0), (12, 1), (15, 1)),
+                    *((8, 2), (19, 2), (8, 3), (0, 3)),
+                ),
+                minutes=30,
+                time_remaining=False,
+                previous=True,
             ),
-            minutes=30,
-            time_remaining=False,
-            previous=True,
         ),
+        self_reads=0,
     ),
     replace(
         _step(3, 70, 24, "8 tiers, 55 present values, alternate event log", 705),
@@ -139,7 +143,7 @@ FIRMWARE_4 = (
 VT = replace(
     CT,
     name="vt",
-    description="CT and VT meter with demand: ratios 20 and 10, unit 100 Wh",
+    description="CT and VT meter with demand and a log of resets, unit 100 Wh",
     serial_number="20260722",
     transceiver_id=bytes.fromhex("05018a3cb2f0"),
     summations=SUMMATIONS_15,
@@ -149,16 +153,19 @@ VT = replace(
     ),
     disconnect=False,
     load=LoadShape(scale=0.3),
+    monthly_self_read=False,
+    reset_log=6,
 )
 SINGLE_PHASE = replace(
     GEN3,
     name="single_phase",
-    description="generation 3 on one phase, 55 present values",
+    description="generation 3 on one phase, 55 present values, no self-reads",
     model="83331-3I",
     serial_number="20260925",
     transceiver_id=bytes.fromhex("05018a3d5510"),
     present=present_values(3, 70),
     missing_phases=(2, 3),
+    monthly_self_read=False,
 )
 MBUS = replace(
     GEN3,

@@ -140,6 +140,8 @@ class SimulatedMeter(World):
           ``.brownout``; ``short_outages``;
         - ``events`` and ``alternate_events`` (entries in the log), ``.total``,
           ``.last`` (id), ``.last.number``, ``.last.time``;
+        - ``billing.time``, ``billing.SOURCE`` and ``billing.tierN.SOURCE`` (0, 1): the
+          newest reading that is stored for the bill;
         - ``sag.P``, ``sag2.P``, ``surge.P`` (counts), ``.time`` (0: never) and
           ``.voltage`` behind them; ``phase_loss.P``, ``.time``; ``phase_lost.P`` (now);
           ``over_current.P``; ``frequency_min``, ``frequency_max``, ``.time``;

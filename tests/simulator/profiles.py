@@ -114,6 +114,10 @@ class Profile:
     rollover_digits: int = 8
     time_zone: str = "Europe/Copenhagen"
     seasons: tuple[int, ...] = (0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0)  # of each month
+    self_reads: int = 12  # BT21.2: readings that BT26 holds, 0: none
+    monthly_self_read: bool = True  # BT54: on the first day of each month
+    self_read_time: tuple[int, int] = (0, 0)  # ET04.65, 66: hour and minute
+    reset_log: int = 0  # entries of ET41, 0: it is not configured
     outage_records: int = 10  # ET04.53: outages in ET09
     outage_log: int = 20  # entries of ET81, 0: it is not configured
     missing_phases: tuple[int, ...] = ()  # ET04.62: without voltage and current

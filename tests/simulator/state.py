@@ -20,7 +20,8 @@ class MeterState:
 
     ``outages`` are all long ones, oldest first; ``power_cuts`` those, short ones too,
     in which the energy registers stood still. ``season`` overrides the calendar.
-    ``wiring`` is the wiring error of ET54.68.
+    ``wiring`` is the wiring error of ET54.68. ``former`` are earlier configurations
+    and until when they held, by the meter's clock.
     """
 
     events: EventLogs
@@ -38,6 +39,7 @@ class MeterState:
     overrides: list[TierOverride] = field(default_factory=list)
     presets: dict[Channel, tuple[int, ...]] = field(default_factory=dict)
     started: int | None = None
+    former: list[tuple[float, Profile]] = field(default_factory=list)
 
     def registers(self, clock: MeterClock, until: float | None = None) -> RegisterState:
         """Return what the registers depend on, now or at a time of the meter's clock."""

@@ -3,6 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from .billing import billing_table
 from .mbus import MbusSlot, SlotStatus
 from .profiles import Demand
 from .quality import PHASES, PowerQuality
@@ -24,6 +25,7 @@ def truth(world: World) -> Truth:
         **_state(world.state),
         **_events(world),
         **_quality(world.quality),
+        **_billing(world),
         **{
             f"mbus.{slot.index}.{key}": value
             for slot in world.state.mbus
@@ -82,6 +84,30 @@ def _demand(
             f".coincident.{other}": snapshot.coincident(other, peak)
             for other, its_demand in demand.coincidents
             if its_demand == index
+        },
+    }
+
+
+def _billing(world: World) -> Truth:
+    """Return the newest reading that is stored for the bill, if there is one.
+
+    One of an earlier configuration cannot be understood.
+    """
+    table = billing_table(world.profile)
+    found = world.billing.of(table) if table else []
+    if not found or found[-1].snapshot.profile != world.profile:
+        return {}
+    stored = found[-1]
+    snapshot = stored.snapshot
+    return {
+        "billing.time": stored.time,
+        **{
+            f"billing.{prefix}{source}": snapshot.tier_value(source, tier)
+            for tier, prefix in (
+                (None, ""),
+                *((tier, f"tier{tier}.") for tier in range(snapshot.profile.tiers)),
+            )
+            for source in (0, 1)
         },
     }
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from .alarms import ALARMS, Bit, Disconnect, alarm_bit
+from .billing import Billing
 from .catalogue import EVERY_PROFILE
 from .events import NO_USER, Event
 from .load_profile.data_set import MAPPED_IDS, DataSet, mapped_sources
@@ -109,6 +110,11 @@ class World:
         Tariff, outages, presets and the meter's installation are what they were then.
         """
         return self.history.snapshot(time.timestamp()).value(source)
+
+    @property
+    def billing(self) -> Billing:
+        """What was stored for the bill."""
+        return Billing(self.profile, self.state, self.history)
 
     # Registers
 
@@ -373,6 +379,7 @@ class World:
                 raise ValueError(f"no profile {profile!r}")
             profile = EVERY_PROFILE[profile]
         before = self.profile.used_data_sets
+        self.state.former.append((self.meter_time.timestamp(), self.profile))
         self.profile = replace(
             profile,
             serial_number=self.profile.serial_number,

@@ -5,6 +5,7 @@ A new table is a function that takes a ``View`` and returns bytes, decorated wit
 """
 
 from . import (
+    billing,
     clock,
     configuration,
     dimensions,
@@ -40,6 +41,7 @@ __all__ = [
     "TableBytes",
     "View",
     "Writer",
+    "billing",
     "clock",
     "configuration",
     "dimensions",

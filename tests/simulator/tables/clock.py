@@ -5,8 +5,10 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from ..profiles import Profile
 from .layout import Layout, View, Writer, long_time, table
 
+_TIER_SWITCHES = 200
 _DST = 1 << 3
 _GMT = 1 << 4
 _ZONE_AND_DST_APPLIED = 0b11 << 5
@@ -52,15 +54,34 @@ def _day_of_week(time: datetime) -> int:
     return time.isoweekday() % 7
 
 
+class Calendar(NamedTuple):
+    """How many seasons, dates of one year and recurring dates the calendar can hold."""
+
+    seasons: int
+    dates: int
+    recurring: int = 23
+
+    @classmethod
+    def of(cls, profile: Profile) -> "Calendar":
+        """Return the size that a firmware's calendar has."""
+        return cls(12, 25) if profile.since(3, 50) else cls(4, 0)
+
+    @property
+    def length(self) -> int:
+        """The bytes of BT54; a season has three schedules and two special ones."""
+        dates = 3 * (self.dates + self.recurring)
+        return dates + 3 * _TIER_SWITCHES + 5 * self.seasons + 4
+
+
 @table("BT50")
 def tariff_dimensions(view: View) -> bytes:
     """What the TOU calendar can hold."""
-    newer = view.profile.since(3, 50)
-    seasons, dates = (12, 25) if newer else (4, 0)
+    room = Calendar.of(view.profile)
     return (
         Layout()
         .put(0, "BB", 0b000011, 0b11000)
-        .put(2, "BBBHH", 2 << 4 | seasons, dates, 23, 200, 808)
+        .put(2, "BBB", 2 << 4 | room.seasons, room.dates, room.recurring)
+        .put(5, "HH", _TIER_SWITCHES, room.length)
         .done()
     )
 

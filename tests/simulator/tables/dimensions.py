@@ -5,7 +5,6 @@ from .layout import Layout, View, table
 from .mbus import CONFIGURATION, DATA, DATA_TYPES, MORE, STATUS, devices
 
 _DATE_FIELD = 0b10  # BT21.0: season is bit 0, event date and time bit 1
-SELF_READS = 12
 NO_DEMAND = Demand(sources=(), maxima=(), coincidents=())
 _ET11_LENGTHS = (((4, 30), 39), ((4, 0), 38), ((3, 50), 32), ((3, 40), 28))
 
@@ -36,6 +35,11 @@ def tier_block_length(profile: Profile) -> int:
     )
 
 
+def registers_length(profile: Profile) -> int:
+    """Return the bytes of BT23."""
+    return bool(profile.demand) + tier_block_length(profile) * (1 + profile.tiers)
+
+
 @table("BT20")
 def maximum_dimensions(view: View) -> bytes:
     """The largest values that BT21 can have."""
@@ -44,7 +48,9 @@ def maximum_dimensions(view: View) -> bytes:
     present = max(profile.max_present, len(profile.present))
     if not profile.since(3, 10):  # no demand yet
         dimensions = (summations, 0, 0, 0, profile.max_tiers, 0, present)
-        return bytes((0b11, 0x0E, 0xFD, *dimensions))
+        # Without BT21, that is what the meter has.
+        most = 0xD6 if profile.since(2, 12) else profile.self_reads
+        return bytes((0b11, 0x0E, most, *dimensions))
     dimensions = (summations, 8, 16, 1, profile.max_tiers, 8, present)
     return bytes((0x7F, 0x0E, 0xFD, *dimensions))
 
@@ -59,7 +65,7 @@ def actual_dimensions(view: View) -> bytes:
         (
             _flags(profile.demand),
             0x0E,
-            SELF_READS,
+            profile.self_reads,
             len(profile.summations),
             demands,
             len(demand.coincidents),

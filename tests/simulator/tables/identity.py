@@ -86,7 +86,7 @@ def system_information(view: View) -> bytes:
         .put(56, "HHH", 16, 100, 230)
         .put(62, "B", sum(1 << phase - 1 for phase in profile.missing_phases))
         .put(63, "h", zone.off - zone.on)
-        .put(65, "BB", 0, 0)
+        .put(65, "BB", *profile.self_read_time)
         .put(71, "B", profile.skipped_status << 3)
         .put(88, "H", 1000)
         .put(90, "B", 4)

@@ -6,7 +6,12 @@ from ..load_profile.data_set import DataSet
 from ..mbus import scheduled_total
 from ..names import table_id
 from ..profiles import Profile
-from .dimensions import NO_DEMAND, SELF_READS, compatibility_flags, tier_block_length
+from .dimensions import (
+    NO_DEMAND,
+    compatibility_flags,
+    registers_length,
+    tier_block_length,
+)
 from .layout import Layout, View, table
 from .mbus import data_types
 
@@ -26,14 +31,14 @@ class Log:
 
 def logs(profile: Profile) -> list[Log]:
     """Return the logs of ET36 and ET42 in their order."""
-    registers = tier_block_length(profile) * (1 + profile.tiers) + bool(profile.demand)
+    registers = registers_length(profile)
     bidn = 2 if profile.demand else 0
     reads = profile.recurring_reads
     found = [
         Log("ET31", registers + 12 + bidn, 255, 2),
         Log("ET32", 525, 255, 8, length_included=True),
         Log("ET38", 35, 255, 10),
-        Log("ET41", registers + 11, 255, length_included=True),
+        Log("ET41", registers + 11, 255, profile.reset_log, length_included=True),
         Log("ET45", 525, 253, reads, length_included=True),
     ]
     if profile.since(3, 60):
@@ -89,12 +94,12 @@ def interface_definition(view: View) -> bytes:
         Layout(_FIXED_SECTION)
         .put(2, "BB", _FIXED_SECTION, len(described))
         .put(4, "H", compatibility_flags(profile))
-        .put(8, "H", 1)
+        .put(8, "H", 1 + len(view.state.former))
         .put(
             10,
             "BBB",
             (flags | 8) * bool(demands) | 16,
-            SELF_READS,
+            profile.self_reads,
             len(profile.summations),
         )
         .put(13, "BBB", demands, coincidents, 1 if demands else 0)

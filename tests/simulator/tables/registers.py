@@ -24,7 +24,12 @@ def constants(view: View) -> bytes:
 @table("BT23", Writer.ADVANCED)
 def current_registers(view: View) -> bytes:
     """Demand reset counter, then the total block and a block for each tier."""
-    profile, snapshot = view.profile, view.snapshot
+    return registers(view.snapshot, view.zone)
+
+
+def registers(snapshot: Snapshot, zone: ZoneInfo) -> bytes:
+    """Return the registers in the format of BT23."""
+    profile = snapshot.profile
     layout = Layout()
     if profile.demand:
         layout.add("B", snapshot.demand_resets)
@@ -37,7 +42,7 @@ def current_registers(view: View) -> bytes:
             )
             layout.add("i", value)
         if profile.demand:
-            _demand_block(layout, snapshot, profile.demand, tier, view.zone)
+            _demand_block(layout, snapshot, profile.demand, tier, zone)
     return layout.done()
 
 

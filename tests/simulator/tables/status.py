@@ -12,7 +12,7 @@ _ET54_LENGTHS = (
     ((3, 70), 82),
     ((3, 60), 79),
 )
-_CALENDAR = 0x0001_2F05
+CALENDAR = 0x0001_2F05
 
 
 @table("BT03")
@@ -27,7 +27,7 @@ def miscellaneous(view: View) -> bytes:
     return (
         Layout(218 if view.profile.generation4 else 186)
         .put(0, "II", 48_211, 48_190)
-        .put(94, "BI", view.state.disconnect, _CALENDAR)
+        .put(94, "BI", view.state.disconnect, CALENDAR)
         .done()
     )
 
