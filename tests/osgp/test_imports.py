@@ -14,7 +14,7 @@ _LAYERS = (
     ("__init__",),
     ("diagnostics.survey", "negotiation"),
     ("meter",),
-    ("diagnostics.redaction", "event_log", "load_profile", "mbus.reading"),
+    ("billing", "diagnostics.redaction", "event_log", "load_profile", "mbus.reading"),
     ("learning",),
     ("slow_tables", "table_contents"),
     ("discovery", "interface_definition", "register_tables"),

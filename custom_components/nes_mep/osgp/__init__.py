@@ -4,6 +4,7 @@ It does not need Home Assistant and can be used by itself. The protocol is that 
 MEP Client Developer's Guide of the OSGP Alliance ("the guide").
 """
 
+from .billing import BillingReading
 from .diagnostics.redaction import RedactedExchange, Redactor
 from .diagnostics.survey import survey
 from .discovery import MeterIdentity
@@ -55,6 +56,7 @@ __all__ = [
     "HOST_CLOCK",
     "MBUS_UNITS",
     "REQUEST_PERIOD",
+    "BillingReading",
     "ChannelStatus",
     "DecodeError",
     "ExchangeRecord",

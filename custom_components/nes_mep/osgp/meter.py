@@ -6,6 +6,7 @@ from datetime import datetime
 import logging
 from typing import Self
 
+from .billing import BillingTables, energy_registers
 from .discovery import (
     MeterIdentity,
     read_identity,
@@ -103,6 +104,7 @@ class Meter:
         self._readers: dict[str, Reader | None] = {}
         self._event_logs: EventLogs | None = None
         self._device_dimensions: DeviceDimensions | None = None
+        self._billing: BillingTables
         self._locate(learned)
 
     @classmethod
@@ -294,6 +296,11 @@ class Meter:
             raise next(iter(self.unknown.values()))
         return await read_energy_limit(self._link, unit)
 
+    @property
+    def billing(self) -> BillingTables:
+        """What the meter stores for the bill, in the present layout of its tables."""
+        return self._billing
+
     async def read_load_profile_sets(self) -> tuple[LoadProfileSet, ...]:
         """Return the data sets of the load profile that the meter uses.
 
@@ -394,6 +401,9 @@ class Meter:
         self._readers.clear()
         self._event_logs = None
         self._device_dimensions = None
+        self._billing = BillingTables(
+            self._link, self.register_map.dimensions, self._known_energies
+        )
         self._restarts = self._link.restarts
 
     def _use(self, learned: Learned) -> None:
@@ -419,6 +429,17 @@ class Meter:
         # Meanwhile another layout may have been learned.
         if self._learned is before:
             self._use(learned)
+
+    async def _known_energies(self) -> list[Register]:
+        """Return the registers of energies, once the meter has told their unit.
+
+        Raises MeterError.
+        """
+        await self._ask_again(at_once=True)
+        energies = energy_registers(self._registers)
+        if not energies and self.unknown:
+            raise next(iter(self.unknown.values()))
+        return energies
 
     @property
     def _has_restarted(self) -> bool:
