@@ -37,7 +37,7 @@ STATE = {
     *("alarm_low_battery", "alarm_memory_failure"),
     *("alarm_neutral_fault", "alarm_phase_loss"),
 }
-EVERYTHING = SENSORS | STATE
+EVERYTHING = SENSORS | STATE | {"last_billing_date", "billing_energy_import"}
 
 
 async def test_meter_goes_silent(

@@ -270,13 +270,14 @@ async def test_replay(
 
 def _comparable(found: dict[str, str]) -> dict[str, str]:
     """Return the states that a replay should show too."""
-    # The link is another one, and time has passed. M-Bus meters have other numbers.
+    # The link is another one, and time has passed. M-Bus meters have other numbers. What
+    # was stored for the bill is withheld.
     own = {"clock_drift", "last_reply_time", "meter_event"}
     shown: dict[str, str] = {}
     for key, state in found.items():
         if key.startswith("mbus_"):
             shown[f"{key.split('_', 2)[2]} {state}"] = state
-        elif key not in own and not key.startswith("link"):
+        elif key not in own and not key.startswith(("billing", "last_bill", "link")):
             shown[key] = state
     return shown
 

@@ -49,6 +49,10 @@ async def test_energy_dashboard(
         assert statistics[ids[key]]["unit_class"] == "energy"
         assert statistics[ids[key]]["statistics_unit_of_measurement"] == "kWh"
 
+    # The dashboard does not offer what was read on the last billing date.
+    assert "billing_energy_import" in ids
+    assert ids["billing_energy_import"] not in statistics
+
     await client.send_json_auto_id(
         {
             "type": "energy/save_prefs",

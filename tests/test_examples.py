@@ -39,6 +39,7 @@ AUTOMATIONS: Final = {
     if "triggers" in example
 }
 ANSWERS: Final = {
+    "nes_mep.get_billing_readings": {"readings"},
     "nes_mep.read_events": {"events"},
     "nes_mep.read_table": {"table", "offset", "length", "data", "decoded"},
     "nes_mep.resync_clock": {

@@ -22,8 +22,8 @@ _LAYERS = (
     ("history",),
     ("issues", "slow_readings"),
     ("selection",),
-    ("link",),
-    ("descriptions", "registry"),
+    ("billing", "link"),
+    ("descriptions", "local_time", "registry"),
     ("const", "osgp"),
 )
 """A module imports from lower layers only, or within its own package."""

@@ -30,6 +30,7 @@ ON_AT_FIRST = {
     *("alarm_clock_error", "alarm_low_battery", "alarm_measurement_error"),
     *("alarm_memory_failure", "alarm_neutral_fault", "alarm_phase_loss"),
     *("disconnect_state", "link_problem"),
+    *("last_billing_date", "billing_energy_import"),
 }
 APART = {
     *("clock_drift", "history_progress", "last_reply_time", "link", "link_problem"),

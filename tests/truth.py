@@ -278,6 +278,7 @@ class Truth:
             **dict(self._alarms()),
             **dict(self._outages()),
             **dict(self._power_quality()),
+            **dict(self._billing()),
         }
 
     def _tariff(self) -> Iterator[tuple[str, Shown]]:
@@ -300,6 +301,20 @@ class Truth:
             yield "last_outage_start", _moment(self.raw["outage.0.start"])
             yield "last_outage_end", _moment(self.raw["outage.0.end"])
             yield "last_outage_duration", self.raw["outage.0.seconds"]
+
+    def _billing(self) -> Iterator[tuple[str, Shown]]:
+        """Return what was stored on the last billing date, if there was one."""
+        if not (time := self.raw.get("billing.time")):
+            return
+        yield "last_billing_date", _moment(time)
+        for source in {0, 1}.intersection(self.profile.summations):
+            key, _ = SUMMATIONS[source]
+            for block, tariff in (
+                ("", ""),
+                *((f"tier{n}.", f"_tariff_{n + 1}") for n in range(self.profile.tiers)),
+            ):
+                counts = self.raw[f"billing.{block}{source}"]
+                yield f"billing_{key}{tariff}", counts * self.raw["energy_unit"] / 1000
 
     def _power_quality(self) -> Iterator[tuple[str, Shown]]:
         raw, has_thd = self.raw, self.profile.since(3, 10)

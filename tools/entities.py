@@ -74,6 +74,11 @@ _SUBJECTS: Final = (
     (r"disconnect_state", "ET23", "with a load disconnect"),
     (r"alarm_neutral_fault|alarm_unbalanced_voltage", "BT03", "3.60+"),
     (r"alarm_.*", "BT03", "all"),
+    (
+        r"last_billing_date|billing_.*",
+        "BT26, else ET41 or BT25",
+        "with self-reads or demand",
+    ),
     (r"last_outage.*", "ET81, else ET09", "all"),
     (r".*_thd_.*", "ET09", "3.10+"),
     (r"deep_sags.*", "ET09", "4.10+"),
@@ -228,7 +233,7 @@ def _subject_rows() -> Iterator[Row]:
         ("binary_sensor", BINARY_SENSORS),
     ):
         for key, description in descriptions.items():
-            if (group := collapsed(key)) in seen:
+            if "_tariff_" in key or (group := collapsed(key)) in seen:
                 continue
             seen.add(group)
             source, meters = next(
@@ -236,7 +241,9 @@ def _subject_rows() -> Iterator[Row]:
                 for pattern, source, meters in _SUBJECTS
                 if re.fullmatch(pattern, key)
             )
-            yield _row(platform, description, group, source, meters)
+            row = _row(platform, description, group, source, meters)
+            has_tariffs = f"{key}_tariff_1" in descriptions
+            yield replace(row, has_tariffs=has_tariffs)
     yield _row(
         "event",
         METER_EVENT_DESCRIPTION,

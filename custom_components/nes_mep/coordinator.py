@@ -142,7 +142,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._sessions = self.meter.sessions
         self._layouts = self.meter.layouts
         self.slow = SlowReadings(
-            self.meter, self.name, self.selection.async_read_counters
+            self.meter,
+            self.name,
+            self.selection.async_read_counters,
+            layout_since=lambda: self.monitor.layout_issue.layout_since,
         )
 
     @override

@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import ClassVar, override
 
 from homeassistant.core import callback
@@ -10,7 +9,6 @@ from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
-from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
@@ -118,13 +116,6 @@ class NesMepStatusEntity(NesMepValueEntity):
     """An entity about the link or an import, shown whether or not the meter answers."""
 
     needs_meter = False
-
-
-def with_zone(value: Value | None) -> Value | None:
-    """Return a value; local times of the meter get Home Assistant's time zone."""
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.replace(tzinfo=dt_util.get_default_time_zone())
-    return value
 
 
 @callback

@@ -20,8 +20,9 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
-from .entity import NesMepValueEntity, async_add_what_is_reported, with_zone
+from .entity import NesMepValueEntity, async_add_what_is_reported
 from .history import Logged
+from .local_time import with_zone
 from .osgp import MBUS_UNITS, MBusDevice, MBusRecord, Value
 from .slow_readings import MBUS
 

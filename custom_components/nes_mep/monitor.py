@@ -22,7 +22,7 @@ from .issues.silence import SilenceIssue
 from .link.errors import ErrorText, error_text
 from .link.host_clock import host_clock
 from .link.outages import OutageLog
-from .link.storage import MeterStorage
+from .link.storage import MeterStorage, StoredLayout
 from .osgp import LinkStatistics, Meter, MeterError, PortError, Trace
 from .slow_readings import SlowReading, SlowReadings
 
@@ -40,7 +40,7 @@ class MeterMonitor:
         self.storage = MeterStorage(hass, entry.entry_id)
         self.history = HistoryMemory(hass, entry.entry_id)
         self.clock_issue = ClockIssue(hass, entry, self.clock)
-        self.layout_issue = LayoutIssue(hass, entry, self.storage)
+        self.layout_issue = LayoutIssue(hass, entry, self.storage, self.clock)
         self._entry = entry
         self._damage_issue = DamageIssue(hass, entry, self.clock, self.outages)
         self._key_question = KeyQuestion(hass, entry, self.clock)
@@ -88,17 +88,18 @@ class MeterMonitor:
         if slow.is_clock(reading) and isinstance(drift, float):
             self.clock_issue.async_read(drift)
         system = slow.system.information
-        # A meter that did not tell all of its registers has not lost the others.
-        if reading is slow.system and system is not None and not meter.unknown:
-            await self.layout_issue.async_read(
-                {
-                    "firmware": meter.identity.firmware,
-                    "program": system.program_id,
-                    "version": system.interface_version,
-                    "registers": list(meter.registers),
-                    "transceiver": system.transceiver_id,
-                }
-            )
+        if reading is slow.system and system is not None:
+            layout: StoredLayout = {
+                "firmware": meter.identity.firmware,
+                "program": system.program_id,
+                "version": system.interface_version,
+                "registers": list(meter.registers),
+                "transceiver": system.transceiver_id,
+            }
+            self.layout_issue.async_see(layout)
+            # A meter that did not tell all of its registers has not lost the others.
+            if not meter.unknown:
+                await self.layout_issue.async_read(layout)
 
     @property
     def known_as(self) -> tuple[str, ...]:

@@ -15,13 +15,9 @@ from .descriptions import (
     MeterSensorDescription,
     describe_sensor,
 )
-from .entity import (
-    NesMepStatusEntity,
-    NesMepValueEntity,
-    async_add_what_is_reported,
-    with_zone,
-)
+from .entity import NesMepStatusEntity, NesMepValueEntity, async_add_what_is_reported
 from .history import History
+from .local_time import with_zone
 from .mbus import async_add_mbus_sensors
 from .osgp import Value
 

@@ -20,6 +20,7 @@ from homeassistant.helpers import config_validation as cv, service
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
+from .billing import is_valid, reading_as_json
 from .const import DOMAIN
 from .coordinator import NesMepConfigEntry
 from .costs import COST_FIELDS, ContradictingPricesError, CostRequest
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 else:
     import voluptuous as vol
 
+SERVICE_GET_BILLING_READINGS: Final = "get_billing_readings"
 SERVICE_IMPORT_COSTS: Final = "import_costs"
 SERVICE_IMPORT_HISTORY: Final = "import_history"
 SERVICE_READ_EVENTS: Final = "read_events"
@@ -74,7 +76,7 @@ IMPORT_HISTORY_SCHEMA: Final = vol.Schema(
     }
 )
 RESYNC_CLOCK_SCHEMA: Final = vol.Schema(_TARGET)
-READ_EVENTS_SCHEMA: Final = vol.Schema(
+NEWEST_SCHEMA: Final = vol.Schema(
     {**_TARGET, vol.Optional(ATTR_COUNT): vol.All(vol.Coerce(int), vol.Range(min=1))}
 )
 READ_TABLE_SCHEMA: Final = vol.Schema(
@@ -119,9 +121,16 @@ def async_setup_services(hass: HomeAssistant) -> None:
     )
     hass.services.async_register(
         DOMAIN,
+        SERVICE_GET_BILLING_READINGS,
+        _async_get_billing_readings,
+        schema=NEWEST_SCHEMA,
+        supports_response=SupportsResponse.ONLY,
+    )
+    hass.services.async_register(
+        DOMAIN,
         SERVICE_READ_EVENTS,
         _async_read_events,
-        schema=READ_EVENTS_SCHEMA,
+        schema=NEWEST_SCHEMA,
         supports_response=SupportsResponse.ONLY,
     )
     service.async_register_admin_service(
@@ -218,6 +227,29 @@ def _check_span(start: datetime | None, end: datetime | None) -> None:
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="empty_span"
         )
+
+
+async def _async_get_billing_readings(call: ServiceCall) -> ServiceResponse:
+    """Read what each targeted meter has stored for the bill.
+
+    The response has readings, newest last: all that the meter keeps, or the newest ones
+    if a count is given. Those from before the layout of the registers changed are left
+    out.
+    """
+
+    async def read(entry: NesMepConfigEntry) -> JsonObjectType:
+        coordinator = entry.runtime_data.coordinator
+        since = coordinator.monitor.layout_issue.layout_since
+        readings = await coordinator.meter.billing.read_all(call.data.get(ATTR_COUNT))
+        return {
+            "readings": [
+                reading_as_json(reading)
+                for reading in readings
+                if is_valid(reading, since)
+            ]
+        }
+
+    return await _async_ask(call, read)
 
 
 async def _async_read_events(call: ServiceCall) -> ServiceResponse:

@@ -2,10 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Set as AbstractSet
+from datetime import datetime
 import logging
 from math import inf
 from typing import Final, override
 
+from .billing import async_read_sensors
 from .osgp import (
     KeyRefusedError,
     MBusDevice,
@@ -32,6 +34,7 @@ MBUS: Final = "mbus"
 _EVENT_PERIOD = 300.0
 _MBUS_PERIOD = 900.0
 _COUNTERS_PERIOD = 3600.0
+_BILLING_PERIOD = 3600.0
 _CLOCK = "clock"
 _IDLE_PERIODS = {_CLOCK: 3600.0}
 """Seconds between two reads of tables that are read even if nothing uses them."""
@@ -115,11 +118,11 @@ class SlowReading(ABC):
 
 
 class SlowValues(SlowReading):
-    """A slow table of the meter client: values by key."""
+    """Values by key."""
 
-    def __init__(self, table: SlowTable) -> None:
-        """Initialize with a slow table and the period that the client advises."""
-        super().__init__(table.name, table.period, _IDLE_PERIODS.get(table.name, inf))
+    def __init__(self, name: str, period: float, idle_period: float = inf) -> None:
+        """Start with no values known."""
+        super().__init__(name, period, idle_period)
         self._keys: frozenset[str] = frozenset()
         self.values: Mapping[str, Value | None] = {}
 
@@ -137,18 +140,47 @@ class SlowValues(SlowReading):
     @override
     async def _read(self, meter: Meter, *, anew: bool) -> bool:
         """Store the values; those that are no longer reported are None."""
-        values = await meter.read_slow_table(self.name)
+        values = await self._read_values(meter)
         if values is None:
             return False
         self._keys = frozenset(values) | (frozenset() if anew else self._keys)
         self.values = {**dict.fromkeys(self._keys), **values}
         return True
 
+    @abstractmethod
+    async def _read_values(self, meter: Meter) -> Mapping[str, Value | None] | None:
+        """Return the values, None if the meter does not have them. Raises MeterError."""
+
     @override
     def _forget(self, *, for_good: bool) -> None:
         self.values = {}
         if for_good:
             self._keys = frozenset()
+
+
+class SlowTableValues(SlowValues):
+    """A slow table of the meter client."""
+
+    def __init__(self, table: SlowTable) -> None:
+        """Initialize with a slow table and the period that the client advises."""
+        super().__init__(table.name, table.period, _IDLE_PERIODS.get(table.name, inf))
+
+    @override
+    async def _read_values(self, meter: Meter) -> Mapping[str, Value | None] | None:
+        return await meter.read_slow_table(self.name)
+
+
+class SlowBilling(SlowValues):
+    """The newest reading for the bill, of which a few bytes tell whether it is new."""
+
+    def __init__(self, layout_since: Callable[[], datetime | None]) -> None:
+        """Initialize; layout_since says when the layout of the registers changed."""
+        super().__init__("readings for the bill", _BILLING_PERIOD)
+        self._layout_since = layout_since
+
+    @override
+    async def _read_values(self, meter: Meter) -> Mapping[str, Value | None] | None:
+        return await async_read_sensors(meter, self._layout_since())
 
 
 class SlowEvents(SlowReading):
@@ -304,28 +336,34 @@ class SlowReadings:
         meter: Meter,
         title: str,
         on_counters: Callable[[Mapping[str, Value | None]], None],
+        *,
+        layout_since: Callable[[], datetime | None],
     ) -> None:
         """Initialize the readings; title names the meter in the log.
 
         on_counters is called with the values of the summations that decide which
-        registers get an entity.
+        registers get an entity. layout_since says when the layout of its registers
+        changed, if it ever did.
         """
         self.counters = SlowCounters(on_counters)
         self.events = SlowEvents()
         self.mbus = SlowMBus()
         self.system = SlowSystem()
-        self.tables = [SlowValues(table) for table in meter.slow_tables.values()]
+        self.billing = SlowBilling(layout_since)
+        self.tables = [SlowTableValues(table) for table in meter.slow_tables.values()]
         self._meter = meter
         self._title = title
 
     @property
     def _all(self) -> Iterable[SlowReading]:
+        # What is stored depends on the layout, which system information tells.
         return (
             self.counters,
             *self.tables,
             self.mbus,
             self.events,
             self.system,
+            self.billing,
         )
 
     @property
@@ -335,12 +373,14 @@ class SlowReadings:
 
     @property
     def values(self) -> Mapping[str, Value | None]:
-        """The values of the tables by key; None where the meter has none now.
+        """The values by key; None where the meter has none now.
 
         Keys of tables that could not be read are missing.
         """
         return {
-            key: value for table in self.tables for key, value in table.values.items()
+            key: value
+            for table in (*self.tables, self.billing)
+            for key, value in table.values.items()
         }
 
     def is_clock(self, reading: SlowReading) -> bool:
@@ -355,9 +395,10 @@ class SlowReadings:
     def learn_again(self, *, layout_changed: bool) -> None:
         """Learn again, with the next read, what the meter has.
 
-        Where only more is known of the same layout, that does not concern the readings.
+        Where only more is known of the same layout, that does not concern the readings,
+        but for those that have registers.
         """
-        for reading in self._all if layout_changed else (self.system,):
+        for reading in self._all if layout_changed else (self.system, self.billing):
             reading.learn_again()
 
     def due(self, now: float, contexts: AbstractSet[str]) -> list[SlowReading]:

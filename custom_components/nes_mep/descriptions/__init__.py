@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from .billing import BILLING_SENSORS, LAST_BILLING_DATE
 from .demand import describe_demand
 from .energy import ENERGY_SENSORS
 from .expand import MeterSensorDescription
@@ -24,6 +25,7 @@ __all__ = [
     "CLOCK_DRIFT",
     "DEFAULT_REGISTERS",
     "HISTORY_PROGRESS",
+    "LAST_BILLING_DATE",
     "LINK_SENSORS",
     "REGISTER_SENSORS",
     "SLOW_TABLE_SENSORS",
@@ -46,7 +48,12 @@ DEFAULT_REGISTERS: Final = frozenset(
 
 SLOW_TABLE_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
     description.key: description
-    for description in (*CLOCK_SENSORS, *OUTAGE_SENSORS, *POWER_QUALITY_SENSORS)
+    for description in (
+        *CLOCK_SENSORS,
+        *OUTAGE_SENSORS,
+        *POWER_QUALITY_SENSORS,
+        *BILLING_SENSORS,
+    )
 }
 """Sensors of slow tables, by key."""
 

@@ -1,5 +1,6 @@
 """The issue of a meter that has other registers than before."""
 
+from datetime import datetime
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
@@ -9,6 +10,7 @@ from homeassistant.helpers.translation import async_get_translations
 from ..const import DOMAIN
 from ..descriptions import describe_register
 from ..link.storage import MeterStorage, StoredLayout
+from ..osgp import HostClock
 from . import LAYOUT_CHANGED, async_clear_issue, async_raise_issue
 
 _NAMES_SHOWN: Final = 10
@@ -18,12 +20,31 @@ class LayoutIssue:
     """Raises the issue when a meter has other registers than the user knows of."""
 
     def __init__(
-        self, hass: HomeAssistant, entry: ConfigEntry, storage: MeterStorage
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        storage: MeterStorage,
+        clock: HostClock,
     ) -> None:
         """Start with what is stored."""
         self._hass = hass
         self._entry = entry
         self._storage = storage
+        self._clock = clock
+
+    @property
+    def layout_since(self) -> datetime | None:
+        """When the configuration was last seen to have changed, in UTC."""
+        since = self._storage.facts.get("layout_since")
+        return None if since is None else datetime.fromisoformat(since)
+
+    @callback
+    def async_see(self, layout: StoredLayout) -> None:
+        """Record when the meter has another configuration than the one stored."""
+        facts = self._storage.facts
+        if not _is_same_meter(facts.get("layout", layout), layout):
+            since = self._clock.now().isoformat()
+            self._storage.async_change({**facts, "layout_since": since})
 
     async def async_read(self, layout: StoredLayout) -> None:
         """Compare what the meter has with what is stored."""

@@ -25,14 +25,16 @@ class StoredFacts(TypedDict, total=False):
     """What is stored; times are in ISO 8601.
 
     silent_since is when the present silence of the meter began. layout is the newest
-    that is known, and confirmed the one that the user knows of. mbus_meters are the ids
-    of M-Bus meters in the order of their numbers, by how they are called. counted are
-    the keys of the summations that were not zero once.
+    that is known, since layout_since if it was another one before, and confirmed the one
+    that the user knows of. mbus_meters are the ids of M-Bus meters in the order of their
+    numbers, by how they are called. counted are the keys of the summations that were not
+    zero once.
     """
 
     silent_since: str
     requires_tls: bool
     layout: StoredLayout
+    layout_since: str
     confirmed: StoredLayout
     mbus_meters: dict[str, list[str]]
     counted: list[str]
