@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from .common import (
     entity_ids,
@@ -116,6 +116,31 @@ async def test_same_dimensions_again(
     assert set(written) == {
         before[key] for key in ("last_billing_date", "billing_energy_import")
     }
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_firmware_update(
+    hass: HomeAssistant,
+    device_registry: dr.DeviceRegistry,
+    meter: SimulatedMeter,
+    url: str,
+    restarts: bool,
+) -> None:
+    """The device has the meter's firmware, without a reload."""
+    entry = await set_up(hass, make_entry(meter, url))
+    await poll(hass)
+
+    def firmware() -> str | None:
+        (device,) = dr.async_entries_for_config_entry(device_registry, entry.entry_id)
+        return device.sw_version
+
+    assert firmware() == "3.70.24"
+    meter.change_profile(replace(meter.profile, firmware=(3, 71, 2)))
+    if restarts:
+        meter.restart()
+    for _ in range(2):
+        await poll(hass)
+    assert firmware() == "3.71.02"
 
 
 async def test_changed_while_nobody_looked(

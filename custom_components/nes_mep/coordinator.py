@@ -34,7 +34,7 @@ from .osgp import (
     parse_key,
     probe_tls,
 )
-from .registry import async_remove_entities, registered_entities
+from .registry import async_remove_entities, async_update_firmware, registered_entities
 from .selection import Selection
 from .slow_readings import SlowReading, SlowReadings
 
@@ -157,7 +157,9 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             self.slow.learn_again(layout_changed=self.meter.layouts != self._layouts)
             # Those that are new get their entities together with their first values.
             readings = await self._async_read_registers()
-        self._layouts = self.meter.layouts
+        if self._layouts != self.meter.layouts:
+            self._layouts = self.meter.layouts
+            async_update_firmware(self.hass, self.config_entry, self.meter.identity)
         self._registers = self.meter.registers
         self._log_failed_tables(readings.errors)
         self._async_report(readings.errors)

@@ -1,12 +1,13 @@
-"""What Home Assistant's registries know: the entities of a meter by key, its rank."""
+"""What Home Assistant's registries know: entities of a meter by key, device, rank."""
 
 from collections.abc import Set as AbstractSet
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from .const import DOMAIN
+from .osgp import MeterIdentity
 
 
 @callback
@@ -40,6 +41,17 @@ def async_remove_entities(
     for key, entity in registered_entities(hass, entry).items():
         if key in keys:
             er.async_get(hass).async_remove(entity.entity_id)
+
+
+@callback
+def async_update_firmware(
+    hass: HomeAssistant, entry: ConfigEntry, identity: MeterIdentity
+) -> None:
+    """Let the device of a meter have the firmware that it has now."""
+    devices = dr.async_get(hass)
+    for device in dr.async_entries_for_config_entry(devices, entry.entry_id):
+        if (DOMAIN, identity.serial_number) in device.identifiers:
+            devices.async_update_device(device.id, sw_version=identity.firmware)
 
 
 @callback
