@@ -117,6 +117,7 @@ class SimulatedMeter(World):
         self._replies: dict[int | None, bytes] = {}
         self._counts: Counter[str] = Counter()
         self._tables_read: Counter[str] = Counter()
+        self._tables_answered: Counter[str] = Counter()
         self._codes: Counter[str] = Counter()
 
     # What a test compares with
@@ -202,13 +203,17 @@ class SimulatedMeter(World):
         self._ends[table_id(name)] = (length, code)
 
     def statistics(self) -> dict[str, object]:
-        """Return counts of requests, replies, bytes, tables, codes and faults."""
+        """Return counts of requests, replies, bytes, tables, codes and faults.
+
+        tables are those that were asked for, answered those that had a reply.
+        """
         return {
             "requests": self._counts["requests"],
             "replies": self._counts["replies"],
             "bytes_received": self.bytes_received,
             "bytes_sent": self.bytes_sent,
             "tables": dict(self._tables_read),
+            "answered": dict(self._tables_answered),
             "reply_codes": dict(self._codes),
             "faults": {
                 str(active.number): {"kind": active.fault.kind, "hits": active.hits}
@@ -338,6 +343,8 @@ class SimulatedMeter(World):
         self._counts["requests"] += 1
         if request.table is not None:
             self._tables_read[table_name(request.table)] += 1
+            if exchange.frames:
+                self._tables_answered[table_name(request.table)] += 1
         if reply_code is not None:
             self._counts["replies"] += 1
             self._codes[f"{reply_code:02X}"] += 1
