@@ -318,7 +318,7 @@ async def run(options: Namespace, folder: Path) -> None:
     story = Story(folder, options)
     seconds = 12 * 3600 / options.speed + 300
     step = stage.step("The past, and an outage from 06:35 to 08:10", seconds)
-    async with step, story.living(DAY + timedelta(hours=5, minutes=40)) as house:
+    async with step, story.living(DAY + timedelta(hours=5, minutes=10)) as house:
         await story.begin(house)
         await story.until(6, 35)
         await story.outage(is_over=False)
