@@ -31,13 +31,6 @@ PRESENT_VALUES = {
     *(f"{quantity}_l{n}" for quantity in ("voltage", "current") for n in (1, 2, 3)),
 }
 SENSORS = ENERGIES | PRESENT_VALUES
-STATE = {
-    "disconnect_state",
-    *(f"alarm_{name}_error" for name in ("clock", "measurement")),
-    *("alarm_low_battery", "alarm_memory_failure"),
-    *("alarm_neutral_fault", "alarm_phase_loss"),
-}
-EVERYTHING = SENSORS | STATE | {"last_billing_date", "billing_energy_import"}
 
 
 async def test_meter_goes_silent(
@@ -55,7 +48,7 @@ async def test_meter_goes_silent(
     meter.add_fault(Fault(kind="silence"))
     for _ in range(3):
         await poll(hass)
-        assert unavailable(hass, entry) == EVERYTHING
+        assert unavailable(hass, entry) == SENSORS
         assert states(hass, entry)["link_problem"] == "on"
     ((level, text),) = own_log(caplog)
     assert level == "ERROR"
@@ -83,7 +76,7 @@ async def test_port_is_lost(
         caplog.clear()
     for _ in range(2):
         await poll(hass)
-        assert unavailable(hass, entry) == EVERYTHING
+        assert unavailable(hass, entry) == SENSORS
     ((level, text),) = own_log(caplog)
     assert level == "ERROR"
     assert f"The port of {entry.title} cannot be used. " in text
@@ -148,7 +141,7 @@ async def test_key_is_refused_for_a_moment(
     meter.key = b"not that one now"
     for _ in range(2):
         await poll(hass)
-        assert unavailable(hass, entry) == EVERYTHING
+        assert unavailable(hass, entry) == SENSORS
     meter.key = right
     await poll(hass)
     assert not unavailable(hass, entry)

@@ -8,6 +8,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.nes_mep.const import DOMAIN
+from custom_components.nes_mep.descriptions import describe_register
 from custom_components.nes_mep.link.find_meter import (
     LinkSecurity,
     find_meter,
@@ -231,7 +232,7 @@ async def test_tls_goes_away(
 
     for _ in range(4):
         await poll(hass)
-        assert unavailable(hass, entry) == before.keys() - {"link_problem"}
+        assert unavailable(hass, entry) == set(filter(describe_register, before))
         assert issues(hass) == [issue_of(entry)]
     assert not hass.config_entries.flow.async_progress()
     assert tapped.codes <= _TLS_CODES

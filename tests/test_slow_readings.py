@@ -226,7 +226,10 @@ async def test_link_is_down(
     meter: SimulatedMeter,
     url: str,
 ) -> None:
-    """Without a link nothing of the meter is available, and nothing slow is asked for."""
+    """Without a link nothing of the meter is available, and nothing slow is asked for.
+
+    But for what the meter stored in the past, which stays true.
+    """
     entry = await set_up(hass, make_entry(meter, url))
     await pass_time(hass, host_clock, 10)
     before = states(hass, entry)
@@ -235,8 +238,33 @@ async def test_link_is_down(
     meter.add_fault(Fault(kind="silence"))
     await pass_time(hass, host_clock, 3600)
     known = {key for key in before if key.startswith("link_")} | {"last_reply_time"}
+    known |= {key for key in before if key.startswith(("billing_", "last_billing"))}
     assert unavailable(hass, entry) == before.keys() - known
     assert "BT55" not in tables(meter, len(meter.requests) - 8)
+
+    meter.clear_faults()
+    await pass_time(hass, host_clock, 10)
+    assert not unavailable(hass, entry)
+
+
+async def test_link_is_down_for_a_moment(
+    hass: HomeAssistant,
+    host_clock: DrivenClock,
+    meter: SimulatedMeter,
+    url: str,
+) -> None:
+    """What is read once a minute stays available until it is three minutes old."""
+    entry = await set_up(hass, make_entry(meter, url))
+    await pass_time(hass, host_clock, 10)
+    slow = {key for key in states(hass, entry) if key.startswith("alarm_")}
+    slow.add("disconnect_state")
+    meter.add_fault(Fault(kind="silence"))
+    for _ in range(2):
+        await pass_time(hass, host_clock, 50)
+        assert "energy_import" in unavailable(hass, entry)
+        assert unavailable(hass, entry).isdisjoint(slow)
+    await pass_time(hass, host_clock, 80)
+    assert unavailable(hass, entry) >= slow
 
     meter.clear_faults()
     await pass_time(hass, host_clock, 10)

@@ -46,7 +46,9 @@ async def async_setup_entry(
 
 
 class NesMepBinarySensor(NesMepValueEntity, BinarySensorEntity):
-    """A state of the meter that is on or off."""
+    """A state of the meter that is on or off, available until it is too old."""
+
+    needs_meter = False
 
     @override
     def _show(self, value: Value | None) -> None:

@@ -150,7 +150,17 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
     @override
     async def _async_update_data(self) -> MeterData:
-        """Read the registers that the enabled entities show."""
+        """Read what enabled entities show; if that fails, forget what is too old."""
+        try:
+            return await self._async_poll()
+        except UpdateFailed:
+            if self.slow.expire(self._clock.time()):
+                self.data = self._async_collect()
+                self.async_update_listeners()
+            raise
+
+    async def _async_poll(self) -> MeterData:
+        """Read the registers that the enabled entities show. Raises UpdateFailed."""
         readings = await self._async_read_registers()
         if self._registers and self._registers is not self.meter.registers:
             _LOGGER.debug("%s has other registers than before", self.name)

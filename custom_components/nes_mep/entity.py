@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from typing import ClassVar, override
+from typing import override
 
 from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceInfo
@@ -50,8 +50,8 @@ class NesMepEntity(CoordinatorEntity[MeterCoordinator]):
 class NesMepValueEntity(NesMepEntity):
     """An entity that shows a value: unavailable without one, unknown if it is None."""
 
-    needs_meter: ClassVar[bool] = True
-    """Whether the entity is unavailable while the meter cannot be read."""
+    needs_meter: bool = True
+    """Whether the entity is unavailable as soon as a poll has failed."""
 
     def __init__(
         self,

@@ -304,6 +304,8 @@ class NesMepMBusSensor(NesMepValueEntity, SensorEntity):
         """Initialize the sensor of an M-Bus meter, whose device is registered."""
         super().__init__(coordinator, description, context=MBUS)
         self._device_id = device_id
+        # When it was read stays true.
+        self.needs_meter = description is not LAST_READING
         identifier = device_identifier(coordinator, device_id)
         self._attr_unique_id = f"{identifier[1]}_{description.key}"
         self._attr_native_unit_of_measurement = _async_kept_unit(

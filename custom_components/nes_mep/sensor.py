@@ -12,6 +12,7 @@ from .descriptions import (
     ACTIVE_TARIFF,
     HISTORY_PROGRESS,
     LINK_SENSORS,
+    SLOW_TABLE_SENSORS,
     MeterSensorDescription,
     describe_sensor,
 )
@@ -41,7 +42,9 @@ async def async_setup_entry(
                 description
             ),
         )
-        kind = NesMepActiveTariff if key == ACTIVE_TARIFF.key else NesMepSensor
+        kind = NesMepSlowSensor if key in SLOW_TABLE_SENSORS else NesMepSensor
+        if key == ACTIVE_TARIFF.key:
+            kind = NesMepActiveTariff
         return kind(coordinator, description)
 
     async_add_entities(
@@ -72,7 +75,13 @@ class NesMepSensor(NesMepValueEntity, SensorEntity):
         self._attr_native_value = with_zone(value)
 
 
-class NesMepActiveTariff(NesMepSensor):
+class NesMepSlowSensor(NesMepSensor):
+    """A value of the meter that is read less often, available until it is too old."""
+
+    needs_meter = False
+
+
+class NesMepActiveTariff(NesMepSlowSensor):
     """The active tariff, one of those that the meter has."""
 
     @property

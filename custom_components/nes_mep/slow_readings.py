@@ -40,6 +40,9 @@ _IDLE_PERIODS = {_CLOCK: 3600.0}
 """Seconds between two reads of tables that are read even if nothing uses them."""
 _LINK_ERRORS: Final = (PortError, NoReplyError, KeyRefusedError, TlsError)
 """Errors that the next reading would meet as well."""
+_KEPT_PERIODS = 3
+"""Periods for which values are shown while the meter cannot be read. They are a period old
+anyway, and a short interruption must not fill Activity with what becomes unavailable."""
 _RETRY_PERIOD = 60.0
 """Seconds after which a failed read is repeated, if it is not due before."""
 
@@ -123,6 +126,8 @@ class SlowValues(SlowReading):
     def __init__(self, name: str, period: float, idle_period: float = inf) -> None:
         """Start with no values known."""
         super().__init__(name, period, idle_period)
+        self._kept_for = _KEPT_PERIODS * period
+        self._kept_until = inf
         self._keys: frozenset[str] = frozenset()
         self.values: Mapping[str, Value | None] = {}
 
@@ -146,6 +151,19 @@ class SlowValues(SlowReading):
         self._keys = frozenset(values) | (frozenset() if anew else self._keys)
         self.values = {**dict.fromkeys(self._keys), **values}
         return True
+
+    @override
+    async def read(self, meter: Meter, now: float) -> None:
+        """Read the values and schedule the next read. Raises MeterError."""
+        await super().read(meter, now)
+        self._kept_until = now + self._kept_for
+
+    def expire(self, now: float) -> bool:
+        """Forget values that are too old; return whether there were any."""
+        is_due = bool(self.values) and self._kept_until <= now
+        if is_due:
+            self._forget(for_good=False)
+        return is_due
 
     @abstractmethod
     async def _read_values(self, meter: Meter) -> Mapping[str, Value | None] | None:
@@ -176,6 +194,8 @@ class SlowBilling(SlowValues):
     def __init__(self, layout_since: Callable[[], datetime | None]) -> None:
         """Initialize; layout_since says when the layout of the registers changed."""
         super().__init__("readings for the bill", _BILLING_PERIOD)
+        # They are of the past, and stay true.
+        self._kept_for = inf
         self._layout_since = layout_since
 
     @override
@@ -372,16 +392,23 @@ class SlowReadings:
         return frozenset().union(*(reading.keys for reading in self._all))
 
     @property
+    def _values(self) -> Iterable[SlowValues]:
+        return (*self.tables, self.billing)
+
+    @property
     def values(self) -> Mapping[str, Value | None]:
         """The values by key; None where the meter has none now.
 
         Keys of tables that could not be read are missing.
         """
         return {
-            key: value
-            for table in (*self.tables, self.billing)
-            for key, value in table.values.items()
+            key: value for each in self._values for key, value in each.values.items()
         }
+
+    def expire(self, now: float) -> bool:
+        """Forget what was not read for long; return whether there was any."""
+        expired = [each for each in self._values if each.expire(now)]
+        return bool(expired)
 
     def is_clock(self, reading: SlowReading) -> bool:
         """Return whether a reading is that of the meter's clock."""
