@@ -1,6 +1,6 @@
 """Readings that the meter has stored for the bill: for sensors and as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set as AbstractSet
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +12,11 @@ from .osgp import BillingReading, Meter, Value
 
 _SHOWN: Final = ("energy_import", "energy_export")
 """Energies that sensors show, in total and per tariff."""
+
+
+def shows_any(key: str, registers: AbstractSet[str]) -> bool:
+    """Return whether a key is of no stored register, or of one of these registers."""
+    return not key.startswith("billing_") or key.removeprefix("billing_") in registers
 
 
 def is_valid(reading: BillingReading, layout_since: datetime | None) -> bool:

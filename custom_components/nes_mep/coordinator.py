@@ -13,6 +13,7 @@ from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL, EVENT_HOMEASSISTA
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
+from .billing import shows_any
 from .const import CONF_BAUDRATE, CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
 from .costs import Costs
 from .descriptions import DEFAULT_REGISTERS, describe_register
@@ -286,7 +287,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
         What the meter reported stays so until it has told of all its registers.
         """
-        reported = self.slow.keys | self.selection.async_keys(self._registers)
+        registers = self.selection.async_keys(self._registers)
+        # A stored reading is shown where its register is.
+        slow = (key for key in self.slow.keys if shows_any(key, registers))
+        reported = registers.union(slow)
         if self.meter.unknown and self.data:
             reported |= self.data.reported
         if self.data and reported == self.data.reported:
