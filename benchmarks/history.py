@@ -21,8 +21,11 @@ import time
 import homeassistant.const  # noqa: F401  # isort: skip
 
 from custom_components.nes_mep.descriptions import DEFAULT_REGISTERS
-from custom_components.nes_mep.history.gaps import Point, Series, find_gaps, hour_of
-from custom_components.nes_mep.history.rows import Counting, fill, hour_readings
+from custom_components.nes_mep.history.gaps import Point, Series, find_gaps
+from custom_components.nes_mep.history.means import mean_rows
+from custom_components.nes_mep.history.rows import fill, readings_of
+from custom_components.nes_mep.history.spans import EVER, hour_of
+from custom_components.nes_mep.history.way import Counting
 from custom_components.nes_mep.osgp import REQUEST_PERIOD, LoadProfileInterval, Meter
 from tests.simulator import Pace, poll_time
 from tools.simulator import Simulator, simulator
@@ -82,17 +85,19 @@ def _compute(intervals: list[LoadProfileInterval]) -> None:
     rows = 0
     now = hour_of(datetime.now(UTC))
     for key in _KEYS:
-        readings = hour_readings(intervals, key)
-        newest = max(readings.values())
+        readings = readings_of(intervals, {key: 1.0})
+        newest = readings[-1].value
         series = Series({}, current=(now, Point(newest, 0.0)))
         filling = fill(
             series,
-            find_gaps(series, None, now),
+            find_gaps(series, now),
             readings,
             Counting(),
             memory=timedelta(days=10),
+            within=(EVER, now),
         )
         rows += len(filling.rows)
+        rows += len(mean_rows(intervals, {key: 1000.0}, (EVER, now)))
     taken = (time.process_time() - begun) * 1000
     print(f"\n{rows} rows computed from them in {taken:.0f} ms")
 
