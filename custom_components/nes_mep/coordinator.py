@@ -291,7 +291,9 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         # A stored reading is shown where its register is.
         slow = (key for key in self.slow.keys if shows_any(key, registers))
         reported = registers.union(slow)
-        if self.meter.unknown and self.data:
+        # In the background, the meter may have told of registers before the next poll.
+        knows_all = not self.meter.unknown and self._registers is self.meter.registers
+        if not knows_all and self.data:
             reported |= self.data.reported
         if self.data and reported == self.data.reported:
             reported = self.data.reported  # so that nobody needs to compare them again
@@ -306,9 +308,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         )
         if self.data and (gone := self.data.reported - data.reported):
             async_remove_entities(self.hass, self.config_entry, gone)
-        if not self.meter.unknown and (
-            self._cleaned_knowing is not self.selection.is_known
-        ):
+        if knows_all and (self._cleaned_knowing is not self.selection.is_known):
             self._cleaned_knowing = self.selection.is_known
             # The meter, or the option to show all registers, may have been changed
             # while the entry was not loaded.
