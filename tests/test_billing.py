@@ -274,6 +274,21 @@ async def test_out_of_reach(
     assert "BT26" not in tables(meter, since)
 
 
+@pytest.mark.parametrize("profile", ["gen4"])
+async def test_tariffs_that_are_shown(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str
+) -> None:
+    """A tariff has a stored reading where it has a sensor of its register."""
+    entry = await set_up(hass, make_entry(meter, url))
+    keys = entity_ids(hass, entry).keys()
+    stored = {
+        key.removeprefix("billing_") for key in keys if key.startswith("billing_")
+    }
+    assert stored == {
+        key for key in keys if key.startswith(("energy_import", "energy_export"))
+    }
+
+
 async def test_count(hass: HomeAssistant, meter: SimulatedMeter, url: str) -> None:
     """The newest ones are answered, if a number is given."""
     await set_up(hass, make_entry(meter, url))
