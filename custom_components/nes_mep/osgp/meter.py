@@ -1,6 +1,7 @@
 """A meter: what it is, what it has, and its readings."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 import logging
@@ -49,6 +50,10 @@ _ET04 = parse_table("ET04")
 _UNREADABLE = -1
 """Stands for the interface version of a meter that never tells it."""
 
+_FIRST_NUMBERS = 1
+"""How often an unchanged meter refuses the sequence number while it is opened: nobody
+knew it before."""
+
 _LONGEST_PAUSE = 900.0
 """Seconds after which a meter is asked again, at the latest, what it did not tell."""
 
@@ -93,18 +98,20 @@ class Meter:
         identity: MeterIdentity,
         learned: Learned,
         known_as: Collection[str],
+        interface_version: int | None,
     ) -> None:
-        """Initialize with what Meter.open has read."""
+        """Initialize with what Meter.open has read, the interface version first."""
         self.identity = identity
         self.layouts = 0
         self._link = link
         self._known_as = known_as
         self._has_read = False
-        self._interface_version: int | None = None
+        self._interface_version = interface_version
         self._readers: dict[str, Reader | None] = {}
         self._event_logs: EventLogs | None = None
         self._device_dimensions: DeviceDimensions | None = None
         self._billing: BillingTables
+        self._restarts = None if link.restarts is None else _FIRST_NUMBERS
         self._locate(learned)
 
     @classmethod
@@ -140,6 +147,8 @@ class Meter:
         )
         link.trace.forget_tables()
         try:
+            # It tells whether the layout changes from now on, where nothing else does.
+            version = None if link.restarts is not None else await _read_version(link)
             identity = await read_identity(link, known_as)
             learned = await learn(link, identity)
         except BaseException as err:
@@ -149,7 +158,7 @@ class Meter:
                 err.had_reply = statistics.bytes_received > 2 * statistics.alerts
             await link.close()
             raise
-        return cls(link, identity, learned, known_as)
+        return cls(link, identity, learned, known_as, version)
 
     async def close(self) -> None:
         """Close the port for good; never raises."""
@@ -404,7 +413,6 @@ class Meter:
         self._billing = BillingTables(
             self._link, self.register_map.dimensions, self._known_energies
         )
-        self._restarts = self._link.restarts
 
     def _use(self, learned: Learned) -> None:
         """Use what is known of the present layout."""
@@ -475,12 +483,8 @@ class Meter:
         """
         restarts, known = self._link.restarts, self._interface_version
         version: int | None = None
-        try:
-            version = await read_interface_version(self._link)
-        except (RefusalError, NoReplyError, DecodeError) as err:
-            _LOGGER.debug("The interface version cannot be read: %s", err)
-            if is_out_of_reach(err):
-                version = _UNREADABLE
+        with suppress(NoReplyError):
+            version = await _read_version(self._link)
         # A jump that answers this very read counts; it is looked into once more later.
         jumped = self._has_restarted
         is_told = {None, _UNREADABLE}.isdisjoint((version, known))
@@ -505,6 +509,18 @@ class Meter:
         )
         registers = (self._registers[key] for key in keys)
         return [each for each in registers if each.multiplier is not None]
+
+
+async def _read_version(link: Link) -> int | None:
+    """Return the interface version; None if the meter does not tell it now.
+
+    Raises MeterError for failures of the link.
+    """
+    try:
+        return await read_interface_version(link)
+    except (RefusalError, DecodeError) as err:
+        _LOGGER.debug("The interface version cannot be read: %s", err)
+        return _UNREADABLE if is_out_of_reach(err) else None
 
 
 def _with_differences(
