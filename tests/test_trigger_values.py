@@ -1,4 +1,4 @@
-"""Tests of the automation triggers of the meter's clock and tariff."""
+"""Tests of the automation triggers of the meter's alarms, clock and tariff."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,8 @@ pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
 
 @pytest.mark.parametrize(
-    ("trigger", "table"), [("clock_drifted", "BT52"), ("tariff_changed", "BT55")]
+    ("trigger", "table"),
+    [("alarm_raised", "BT03"), ("clock_drifted", "BT52"), ("tariff_changed", "BT55")],
 )
 @pytest.mark.usefixtures("right_clock")
 async def test_what_is_needed_is_read(
@@ -223,3 +224,56 @@ async def test_meter_without_a_tariff(
     meter.set_tier(3)
     await pass_time(hass, host_clock, 60)
     assert not calls
+
+
+@pytest.mark.parametrize(
+    ("options", "triggered"),
+    [
+        ({}, ["phase_loss", "measurement_error", "phase_loss"]),
+        ({"alarm": "phase_loss"}, ["phase_loss", "phase_loss"]),
+        ({"alarm": ["measurement_error", "low_battery"]}, ["measurement_error"]),
+        ({"alarm": "cover_removed"}, []),
+    ],
+)
+async def test_alarm_raised(
+    hass: HomeAssistant,
+    meter: SimulatedMeter,
+    url: str,
+    host_clock: DrivenClock,
+    options: dict[str, Any],
+    triggered: list[str],
+) -> None:
+    """An alarm triggers when it is raised, and again after it was cleared."""
+    meter.set_alarm("low_battery")
+    entry = await set_up(hass, make_entry(meter, url))
+    target = {"device_id": device_of(hass, entry).id}
+    calls = await automate(hass, "alarm_raised", target, **options)
+    await pass_time(hass, host_clock, 61)
+    assert not calls
+    for alarm, is_on in (
+        ("phase_loss", True),
+        ("measurement_error", True),
+        ("phase_loss", False),
+        ("reverse_energy", True),
+        ("phase_loss", True),
+    ):
+        meter.set_alarm(alarm, is_on)
+        await pass_time(hass, host_clock, 61)
+    assert [call.data["alarm"] for call in calls] == triggered
+
+
+async def test_alarm_during_an_outage(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, host_clock: DrivenClock
+) -> None:
+    """An alarm that was raised while the meter was not read triggers after that."""
+    entry = await set_up(hass, make_entry(meter, url))
+    target = {"device_id": device_of(hass, entry).id}
+    calls = await automate(hass, "alarm_raised", target)
+    meter.add_fault(Fault(kind="silence"))
+    meter.set_alarm("phase_loss")
+    await pass_time(hass, host_clock, 61)
+    assert not calls
+    meter.clear_faults()
+    await pass_time(hass, host_clock, 61)
+    await poll(hass)
+    assert [call.data["alarm"] for call in calls] == ["phase_loss"]

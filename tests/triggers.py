@@ -15,6 +15,7 @@ from .common import disable_all_but, entity_ids
 
 FACTS = ("config_entry_id", "device_id", "meter", "description")
 VARIABLES = {
+    "alarm_raised": ("alarm",),
     "link_failed": ("kind", "reason", "error", "tables"),
     "link_recovered": ("duration", "kinds"),
     "clock_drifted": ("drift", "threshold"),

@@ -1,4 +1,4 @@
-"""The automation triggers: the link, the meter's clock and its tariff.
+"""The automation triggers: the link, the meter's alarms, its clock and its tariff.
 
 They survive reloads of the meter and work while it cannot be set up.
 """
@@ -15,7 +15,7 @@ from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN
 from .coordinator import NesMepConfigEntry
-from .descriptions import ACTIVE_TARIFF, CLOCK_DRIFT
+from .descriptions import ACTIVE_TARIFF, ALARMS, CLOCK_DRIFT
 from .descriptions.expand import TARIFFS
 from .link.errors import FailureKind
 from .link.outages import LinkEvent
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 else:
     import voluptuous as vol
 
+CONF_ALARM: Final = "alarm"
 CONF_KIND: Final = "kind"
 CONF_THRESHOLD: Final = "threshold"
 CONF_FROM: Final = "from"
@@ -163,6 +164,41 @@ class LinkRecoveredTrigger(MeterTrigger):
         return watch_link(self._hass, entry, tell)
 
 
+class AlarmRaisedTrigger(MeterTrigger):
+    """A meter raised an alarm that it did not show before."""
+
+    OPTIONS: ClassVar[Mapping[Any, Any]] = {
+        vol.Optional(CONF_ALARM): vol.All(cv.ensure_list, [vol.In(ALARMS)])
+    }
+
+    @override
+    def _watch(self, entry: NesMepConfigEntry, fire: _Fire) -> CALLBACK_TYPE:
+        chosen = self._options.get(CONF_ALARM) or ALARMS
+        removes = [self._watch_alarm(entry, fire, alarm) for alarm in chosen]
+
+        @callback
+        def remove() -> None:
+            for remove_one in removes:
+                remove_one()
+
+        return remove
+
+    def _watch_alarm(
+        self, entry: NesMepConfigEntry, fire: _Fire, alarm: str
+    ) -> CALLBACK_TYPE:
+        """Watch one alarm of a meter until the returned function is called."""
+        was_on: bool | None = None
+
+        @callback
+        def look(value: Value) -> None:
+            nonlocal was_on
+            before, was_on = was_on, bool(value)
+            if was_on and before is False:
+                fire(f"alarm ({alarm})", alarm=alarm)
+
+        return watch_value(entry, ALARMS[alarm], look)
+
+
 class ClockDriftedTrigger(MeterTrigger):
     """The clock of a meter is off by more than a threshold, and was not before."""
 
@@ -219,6 +255,7 @@ class TariffChangedTrigger(MeterTrigger):
 
 
 TRIGGERS: Final[dict[str, type[Trigger]]] = {
+    "alarm_raised": AlarmRaisedTrigger,
     "clock_drifted": ClockDriftedTrigger,
     "link_failed": LinkFailedTrigger,
     "link_recovered": LinkRecoveredTrigger,

@@ -12,6 +12,7 @@ from .link_counters import LINK_SENSORS
 from .present_values import POWER_SENSORS
 from .state import (
     ACTIVE_TARIFF,
+    ALARMS,
     BINARY_SENSORS,
     CLOCK_DRIFT,
     CLOCK_SENSORS,
@@ -21,6 +22,7 @@ from .state import (
 
 __all__ = [
     "ACTIVE_TARIFF",
+    "ALARMS",
     "BINARY_SENSORS",
     "CLOCK_DRIFT",
     "DEFAULT_REGISTERS",

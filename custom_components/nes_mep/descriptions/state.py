@@ -174,3 +174,11 @@ BINARY_SENSORS: Final[Mapping[str, BinarySensorEntityDescription]] = {
     )
 }
 """Binary sensors of what a meter reports, by key."""
+
+ALARMS: Final[Mapping[str, str]] = {
+    key.removeprefix("alarm_"): key
+    for key, description in BINARY_SENSORS.items()
+    # Others are states that come and go in a healthy home.
+    if key.startswith("alarm_") and description.device_class is not None
+}
+"""Keys of the alarms that tell of a problem, by name."""
