@@ -195,6 +195,22 @@ async def test_by_itself(
         assert told == [text for _, text in own_log(caplog) if "costs of" in text]
 
 
+async def test_not_by_itself(
+    house: House, outage: Outage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without the option, imported hours get no costs until somebody asks for them."""
+    source = {"stat_energy_from": "energy_import", "number_energy_price": 0.25}
+    async with outage(fixed, source) as ids:
+        cost_id = cost_entity(house.hass, ids["energy_import"])
+        before = await house.by_hour(cost_id)
+        await live(house, 40 * MINUTE, fixed)
+        after = await house.by_hour(cost_id)
+        assert min(after) == min(before)
+        assert {hour: after[hour] for hour in before} == pytest.approx(before)
+        assert len(await house.by_hour(ids["energy_import"])) > len(after)
+        assert not [text for _, text in own_log(caplog) if "costs of" in text]
+
+
 async def test_what_is_left_out(
     house: House, meter: SimulatedMeter, outage: Outage
 ) -> None:
