@@ -1,7 +1,9 @@
 """The meter's clock is wrong."""
 
 from datetime import datetime, timedelta
+import re
 
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.nes_mep.const import DOMAIN
@@ -44,6 +46,8 @@ async def test_wrong_clock(house: House, meter: SimulatedMeter) -> None:
         for name in ("time", "meter_time")
     ]
     assert timedelta(seconds=60) < shown[1] - shown[0] <= timedelta(seconds=90)
+    assert shown[0].hour == 15  # where it is 13 o'clock in UTC
+    assert re.fullmatch(r"\+1 min( \d+ s)?", said["drift"])
 
     # Not while it is nearly as wrong as that, but when it is right again.
     meter.clock_offset += 52 - drift(entry)
@@ -55,6 +59,25 @@ async def test_wrong_clock(house: House, meter: SimulatedMeter) -> None:
     before = len(meter.requests)
     await house.pass_time(600)
     assert not any(request.table == 52 for request in list(meter.requests)[before:])
+
+
+@pytest.mark.parametrize(
+    ("offset", "shown"),
+    [
+        (-425, "\N{MINUS SIGN}7 min [45] s"),
+        (2 * 3600, r"\+(2 h|1 h 59 min)"),
+        (-26 * 3600 - 5, "\N{MINUS SIGN}1 d 2 h"),
+    ],
+)
+async def test_difference(
+    house: House, meter: SimulatedMeter, offset: float, shown: str
+) -> None:
+    """The difference has its direction, and no more detail than is of use."""
+    await house.set_up()
+    meter.clock_offset = offset
+    for _ in range(74):
+        await house.pass_time(60)
+    assert re.fullmatch(shown, house.placeholders(CLOCK_WRONG)["drift"])
 
 
 async def test_clock_of_home_assistant_is_set_late(

@@ -5,6 +5,7 @@ from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.util import dt as dt_util
 
 from ..descriptions import CLOCK_DRIFT
 from ..osgp import HostClock
@@ -17,6 +18,8 @@ and go at the limit."""
 _CERTAIN_AFTER: Final = 600.0
 """Seconds that a clock must have been wrong: after a start, Home Assistant's own clock
 may not be set yet."""
+
+_UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 class ClockIssue:
@@ -51,11 +54,23 @@ class ClockIssue:
         elif self._wrong_since is None:
             self._wrong_since = now
         elif now - self._wrong_since >= _CERTAIN_AFTER:
-            time = self._clock.now()
+            time = dt_util.as_local(self._clock.now())
             async_raise_issue(
                 self._hass,
                 self._entry,
                 CLOCK_WRONG,
                 time=f"{time:%Y-%m-%d %H:%M:%S}",
                 meter_time=f"{time + timedelta(seconds=drift):%Y-%m-%d %H:%M:%S}",
+                drift=_readable(drift),
             )
+
+
+def _readable(drift: float) -> str:
+    """Return seconds as "+7 min 3 s": what is the same in every language."""
+    left = round(abs(drift))
+    parts: list[str] = []
+    for seconds, unit in _UNITS:
+        count, left = divmod(left, seconds)
+        if count:
+            parts.append(f"{count} {unit}")
+    return ("+" if drift > 0 else "\N{MINUS SIGN}") + " ".join(parts[:2])
