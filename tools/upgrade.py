@@ -56,7 +56,7 @@ OPTIONS: Final = {
 }
 CHOSEN: Final = {"name": "My own name", "icon": "mdi:flash", "area_id": "kitchen"}
 
-MOVING: Final = {"clock_drift", "last_reply_time"}
+MOVING: Final = {"clock_drift", "history_progress", "last_reply_time"}
 """Keys of what moves although the meter's time stands still."""
 
 
@@ -67,6 +67,11 @@ class Kind:
     profile: str
     security: str
     is_device: bool = False
+
+    @property
+    def key(self) -> str:
+        """The key of the meter; one that is used in TLS cannot be used in another mode."""
+        return f"{self.security}-{KEY}"[:20]
 
 
 METERS: Final = (
@@ -277,15 +282,23 @@ def lasting(path: Path) -> dict[str, Any]:
 
 
 def compare(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Raise ToolError when something has come, gone or changed."""
+    """Raise ToolError when something has gone or changed; say what has come."""
+    if came := sorted(after.keys() - before.keys()):
+        say(f"  new: {', '.join(came)}")
     differences = [
-        f"{name}: {before.get(name)} -> {after.get(name)}"
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name)
+        f"{name}: {value} -> {after.get(name)}"
+        for name, value in sorted(before.items())
+        if not is_kept(value, after.get(name))
     ]
     if differences:
         raise ToolError("These differ:\n  " + "\n  ".join(differences))
-    say(f"  the same as before: {len(before)}")
+
+
+def is_kept(before: object, after: object) -> bool:
+    """Return whether a value is the same, or has more keys than before."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return all(is_kept(each, after.get(key)) for key, each in before.items())
+    return before == after
 
 
 def compare_sums(before: Sums, after: Sums) -> None:
@@ -422,7 +435,7 @@ async def run(options: Namespace, folder: Path) -> None:
                 await stack.enter_async_context(
                     simulator(
                         folder,
-                        key=KEY,
+                        key=kind.key,
                         device=folder / kind.profile if kind.is_device else None,
                         profile=kind.profile,
                         baud=115200,
