@@ -69,13 +69,16 @@ class SlowReading(ABC):
         self._is_absent = False
 
     @property
-    @abstractmethod
     def keys(self) -> AbstractSet[str]:
-        """The keys that the meter has."""
+        """The keys that the meter has; none unless it has entities of its own."""
+        return frozenset()
 
-    @abstractmethod
     def is_used(self, contexts: AbstractSet[str]) -> bool:
-        """Return whether an entity uses it; contexts are those of all entities."""
+        """Return whether something uses it; contexts are those of all entities.
+
+        Nothing does unless it says so: then it is read at its idle pace.
+        """
+        return False
 
     def is_due(self, now: float, contexts: AbstractSet[str]) -> bool:
         """Return whether it is due; now is in monotonic seconds."""
@@ -256,12 +259,6 @@ class SlowMBus(SlowReading):
         super().__init__("M-Bus meters", _MBUS_PERIOD)
         self.devices: Mapping[str, MBusDevice] = {}
 
-    @property
-    @override
-    def keys(self) -> AbstractSet[str]:
-        """No keys: M-Bus meters have entities of their own."""
-        return frozenset()
-
     @override
     def is_used(self, contexts: AbstractSet[str]) -> bool:
         """Return whether an entity of an M-Bus meter is enabled, or none is known."""
@@ -290,17 +287,6 @@ class SlowCounters(SlowReading):
         super().__init__("tariff use", _COUNTERS_PERIOD, _COUNTERS_PERIOD)
         self._on_read = on_read
 
-    @property
-    @override
-    def keys(self) -> AbstractSet[str]:
-        """No keys: the registers have entities of their own."""
-        return frozenset()
-
-    @override
-    def is_used(self, contexts: AbstractSet[str]) -> bool:
-        """Return False: it is read at its own pace."""
-        return False
-
     @override
     async def _read(self, meter: Meter, *, anew: bool) -> bool:
         """Pass on the values. Raises the error of a table that cannot be read."""
@@ -325,17 +311,6 @@ class SlowSystem(SlowReading):
         """Start with nothing known."""
         super().__init__("system information", inf)
         self.information: SystemInformation | None = None
-
-    @property
-    @override
-    def keys(self) -> AbstractSet[str]:
-        """No keys: nothing shows it."""
-        return frozenset()
-
-    @override
-    def is_used(self, contexts: AbstractSet[str]) -> bool:
-        """Return False."""
-        return False
 
     @override
     async def _read(self, meter: Meter, *, anew: bool) -> bool:
