@@ -15,7 +15,7 @@ _LAYERS = (
     ("diagnostics.survey", "negotiation"),
     ("meter",),
     ("billing", "diagnostics.redaction", "event_log", "load_profile", "mbus.reading"),
-    ("learning",),
+    ("layout_watch", "learning"),
     ("slow_tables", "table_contents"),
     ("discovery", "interface_definition", "register_tables"),
     ("registers",),

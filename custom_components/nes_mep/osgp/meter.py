@@ -1,24 +1,19 @@
 """A meter: what it is, what it has, and its readings."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 import logging
 from typing import Self
 
 from .billing import BillingTables, energy_registers
-from .discovery import (
-    MeterIdentity,
-    read_identity,
-    read_interface_version,
-    read_serial_number,
-)
-from .errors import DecodeError, MeterError, NoReplyError, PortError, RefusalError
+from .discovery import MeterIdentity, read_identity, read_serial_number
+from .errors import MeterError, NoReplyError, PortError, RefusalError
 from .event_log import EventLogs, read_event_logs, read_events
 from .host_clock import HOST_CLOCK, HostClock
 from .interface_definition import read_energy_limit
 from .key import KeyKind
+from .layout_watch import LayoutWatch
 from .learning import Learned, learn
 from .link import Link
 from .load_profile.data_sets import LoadProfileSet, read_load_profile_sets
@@ -29,7 +24,6 @@ from .mep.client import MepClient
 from .mep.message_port import MessagePort
 from .mep.security.modes import SecurityMode, make_security
 from .port import DEFAULT_BAUDRATE
-from .refusals import is_out_of_reach
 from .register_tables import RegisterTables
 from .registers import Register, RegisterMap, Value, locate_registers
 from .requests import ReadRequest
@@ -46,13 +40,6 @@ _LOGGER = logging.getLogger(__name__)
 
 _BT52 = parse_table("BT52")
 _ET04 = parse_table("ET04")
-
-_UNREADABLE = -1
-"""Stands for the interface version of a meter that never tells it."""
-
-_FIRST_NUMBERS = 1
-"""How often an unchanged meter refuses the sequence number while it is opened: nobody
-knew it before."""
 
 _LONGEST_PAUSE = 900.0
 """Seconds after which a meter is asked again, at the latest, what it did not tell."""
@@ -98,20 +85,18 @@ class Meter:
         identity: MeterIdentity,
         learned: Learned,
         known_as: Collection[str],
-        interface_version: int | None,
+        watch: LayoutWatch,
     ) -> None:
-        """Initialize with what Meter.open has read, the interface version first."""
+        """Initialize with what Meter.open has read, while watch was watching."""
         self.identity = identity
         self.layouts = 0
         self._link = link
         self._known_as = known_as
-        self._has_read = False
-        self._interface_version = interface_version
+        self._watch = watch
         self._readers: dict[str, Reader | None] = {}
         self._event_logs: EventLogs | None = None
         self._device_dimensions: DeviceDimensions | None = None
         self._billing: BillingTables
-        self._restarts = None if link.restarts is None else _FIRST_NUMBERS
         self._locate(learned)
 
     @classmethod
@@ -147,8 +132,7 @@ class Meter:
         )
         link.trace.forget_tables()
         try:
-            # It tells whether the layout changes from now on, where nothing else does.
-            version = None if link.restarts is not None else await _read_version(link)
+            watch = await LayoutWatch.start(link)
             identity = await read_identity(link, known_as)
             learned = await learn(link, identity)
         except BaseException as err:
@@ -158,7 +142,7 @@ class Meter:
                 err.had_reply = statistics.bytes_received > 2 * statistics.alerts
             await link.close()
             raise
-        return cls(link, identity, learned, known_as, version)
+        return cls(link, identity, learned, known_as, watch)
 
     async def close(self) -> None:
         """Close the port for good; never raises."""
@@ -211,7 +195,7 @@ class Meter:
         does not keep the others from being read: its error is in the answer.
         Raises the error when nothing at all could be read.
         """
-        if self._should_check_layout:
+        if self._watch.is_due:
             await self._check_layout()
         await self._ask_again()
         # Where the layout changes meanwhile, registers may have been looked for in their
@@ -219,10 +203,10 @@ class Meter:
         try:
             readings = await self._read(keys)
         except RefusalError:
-            if not (self._may_have_changed and await self._check_layout()):
+            if not (self._watch.is_due_after and await self._check_layout()):
                 raise
             return await self._read(keys)
-        if self._may_have_changed and await self._check_layout():
+        if self._watch.is_due_after and await self._check_layout():
             return await self._read(keys)
         return readings
 
@@ -252,7 +236,7 @@ class Meter:
         errors |= self.unknown
         if errors and not values:
             raise next(iter(errors.values()))
-        self._has_read = True
+        self._watch.registers_were_read()
         return Readings(dict(_with_differences(wanted, values)), errors)
 
     @property
@@ -449,55 +433,19 @@ class Meter:
             raise next(iter(self.unknown.values()))
         return energies
 
-    @property
-    def _has_restarted(self) -> bool:
-        """Whether the meter has changed its sequence number on its own."""
-        return self._link.restarts != self._restarts
-
-    @property
-    def _should_check_layout(self) -> bool:
-        """Whether the interface version must be read before registers are.
-
-        The version to compare with is read after the first readings, which it would
-        only delay; if there are no sequence numbers, before them.
-        """
-        if self._has_restarted:
-            return True
-        has_numbers = self._link.restarts is not None
-        return self._interface_version is None and (self._has_read or not has_numbers)
-
-    @property
-    def _may_have_changed(self) -> bool:
-        """Whether the interface version must be read after registers were.
-
-        If there are no sequence numbers, nothing else tells.
-        """
-        return self._has_restarted or self._link.restarts is None
-
     async def _check_layout(self) -> bool:
         """Learn the tables' layout again if it may have changed; return whether it did.
 
-        A meter that raises its interface version (ET04.116) also makes its sequence
-        number jump. If the version cannot be read, a jump is reason enough. Raises
-        MeterError.
+        Raises MeterError; then it is checked again.
         """
-        restarts, known = self._link.restarts, self._interface_version
-        version: int | None = None
-        with suppress(NoReplyError):
-            version = await _read_version(self._link)
-        # A jump that answers this very read counts; it is looked into once more later.
-        jumped = self._has_restarted
-        is_told = {None, _UNREADABLE}.isdisjoint((version, known))
-        changed = version != known if is_told else jumped
-        if changed:
+        look = await self._watch.look()
+        if look.has_changed:
             _LOGGER.debug("Learning the layout of the meter's tables again")
             self.trace.forget_tables()
             self.identity = await read_identity(self._link, self._known_as)
             self._locate(await learn(self._link, self.identity))
-        if version is not None:
-            self._interface_version = version
-        self._restarts = restarts
-        return changed
+        self._watch.accept(look)
+        return look.has_changed
 
     def _stored(self, wanted: Iterable[Register]) -> list[Register]:
         """Return the registers in tables that are needed for the wanted ones.
@@ -509,18 +457,6 @@ class Meter:
         )
         registers = (self._registers[key] for key in keys)
         return [each for each in registers if each.multiplier is not None]
-
-
-async def _read_version(link: Link) -> int | None:
-    """Return the interface version; None if the meter does not tell it now.
-
-    Raises MeterError for failures of the link.
-    """
-    try:
-        return await read_interface_version(link)
-    except (RefusalError, DecodeError) as err:
-        _LOGGER.debug("The interface version cannot be read: %s", err)
-        return _UNREADABLE if is_out_of_reach(err) else None
 
 
 def _with_differences(

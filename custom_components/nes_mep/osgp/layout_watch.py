@@ -1,0 +1,114 @@
+"""Whether the layout of a meter's tables has changed since it was learned."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+import logging
+from typing import Final, Self
+
+from .discovery import read_interface_version
+from .errors import DecodeError, NoReplyError, RefusalError
+from .link import Link
+from .refusals import is_out_of_reach
+
+_LOGGER = logging.getLogger(__name__)
+
+_UNREADABLE: Final = -1
+"""Stands for the interface version of a meter that never tells it."""
+
+_FIRST_NUMBERS: Final = 1
+"""How often an unchanged meter refuses the sequence number while it is opened: nobody
+knew it before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at the meter has shown: whether the layout may be another one.
+
+    The other fields are what the next look is compared with.
+    """
+
+    has_changed: bool
+    version: int | None
+    restarts: int | None
+
+
+class LayoutWatch:
+    """Compares the interface version (ET04.116) and the jumps of the sequence number.
+
+    A meter that raises its interface version also makes its sequence number jump. Over
+    TLS there are no sequence numbers, and the version alone tells.
+    """
+
+    def __init__(self, link: Link, version: int | None) -> None:
+        """Initialize with the interface version, None while it is not known."""
+        self._link = link
+        self._version = version
+        self._restarts = None if link.restarts is None else _FIRST_NUMBERS
+        self._has_read = False
+
+    @classmethod
+    async def start(cls, link: Link) -> Self:
+        """Watch from now on, before the layout is learned. Raises MeterError."""
+        has_numbers = link.restarts is not None
+        return cls(link, None if has_numbers else await _read_version(link))
+
+    @property
+    def is_due(self) -> bool:
+        """Whether to look before registers are read.
+
+        The version to compare with is read after the first readings, which it would
+        only delay; if there are no sequence numbers, before them.
+        """
+        if self._has_restarted:
+            return True
+        has_numbers = self._link.restarts is not None
+        return self._version is None and (self._has_read or not has_numbers)
+
+    @property
+    def is_due_after(self) -> bool:
+        """Whether to look after registers were read.
+
+        If there are no sequence numbers, nothing else tells.
+        """
+        return self._has_restarted or self._link.restarts is None
+
+    @property
+    def _has_restarted(self) -> bool:
+        """Whether the meter has changed its sequence number on its own."""
+        return self._link.restarts != self._restarts
+
+    def registers_were_read(self) -> None:
+        """Record that there are readings, so that the version delays none."""
+        self._has_read = True
+
+    async def look(self) -> Look:
+        """Look at the meter. If the version cannot be read, a jump is reason enough.
+
+        Raises MeterError.
+        """
+        restarts, version = self._link.restarts, None
+        with suppress(NoReplyError):
+            version = await _read_version(self._link)
+        # A jump that answers this very read counts; it is looked into once more later.
+        jumped = self._has_restarted
+        is_told = {None, _UNREADABLE}.isdisjoint((version, self._version))
+        has_changed = version != self._version if is_told else jumped
+        return Look(has_changed, version, restarts)
+
+    def accept(self, look: Look) -> None:
+        """Compare with a look from now on: the layout was learned after it."""
+        if look.version is not None:
+            self._version = look.version
+        self._restarts = look.restarts
+
+
+async def _read_version(link: Link) -> int | None:
+    """Return the interface version; None if the meter does not tell it now.
+
+    Raises MeterError for failures of the link.
+    """
+    try:
+        return await read_interface_version(link)
+    except (RefusalError, DecodeError) as err:
+        _LOGGER.debug("The interface version cannot be read: %s", err)
+        return _UNREADABLE if is_out_of_reach(err) else None
