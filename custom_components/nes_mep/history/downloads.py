@@ -41,8 +41,8 @@ class Download:
     """A part of an import: what a data set tells about some subjects in a span.
 
     By key, terms say how each of them is computed, and reaches since when any data set
-    may have readings of it. present has the present readings of channels in sums. What is written yet begins at written_to; intervals were
-    read before it.
+    may have readings of it. present has the present readings of channels in sums. What
+    is written yet begins at written_to; intervals were read before it.
     """
 
     data_set: LoadProfileSet

@@ -38,10 +38,10 @@ def parse_key(text: str) -> MepKey:
     """Return the 16 bytes of a key that a person entered.
 
     Accepted are 16 to 20 printable ASCII characters, of which the first 16 count
-    (guide, "Authentication"), and the same key as 32 or 40 hex digits, with or
-    without the prefix 0x, before all or each of the bytes, and with any separators
-    between them. What came along when the key was copied is dropped. Raises ValueError, without the key in its
-    text.
+    (guide, "Authentication"), and the same key as 32 or 40 hex digits, with or without
+    the prefix 0x, before all or each of the bytes, and with any separators between
+    them. What came along when the key was copied is dropped. Raises ValueError, without
+    the key in its text.
     """
     text = pasted_text(text)
     digits = _NOT_DIGITS.sub("", text)

@@ -118,9 +118,10 @@ class Meter:
         is the one mode that will be used; TLS needs to know which key it is. known_as
         are the serial number by which the meter is known, first, and others that it
         has: with any of these, it keeps the first. trace is where to record the
-        traffic, by default a new Trace, and clock is used for all waits. Raises PortError when the port does not open, NoReplyError when nothing
-        answers, KeyRefusedError when the meter refuses the key, TlsUnsupportedError
-        when it begins no TLS session, and every other child of MeterError.
+        traffic, by default a new Trace, and clock is used for all waits. Raises
+        PortError when the port does not open, NoReplyError when nothing answers,
+        KeyRefusedError when the meter refuses the key, TlsUnsupportedError when it
+        begins no TLS session, and every other child of MeterError.
         """
         statistics = LinkStatistics()
         link = MepClient(
@@ -316,11 +317,11 @@ class Meter:
 
         It yields batches, newest first, of the intervals that end after start and not
         after end (aware; None: no limit), from that data set (as it was just read, or
-        its number) or from the one that records most of the energies. period is the average number of
-        seconds per request of the link, polls included. Each part is a request of its
-        own, so that a poll waits for one message at most. Raises ValueError for naive
-        times; iterating raises MeterError, and iterating further continues where it
-        stopped.
+        its number) or from the one that records most of the energies. period is the
+        average number of seconds per request of the link, polls included. Each part is
+        a request of its own, so that a poll waits for one message at most. Raises
+        ValueError for naive times; iterating raises MeterError, and iterating further
+        continues where it stopped.
         """
         return LoadProfileDownload(
             self._link,

@@ -116,8 +116,9 @@ class LoadProfileDownload:
 
         Wanted are intervals that end after start and not after end (None: no limit),
         from that data set (as it was just read, or its number) or from the one that
-        records most of the energies. period is the average number of seconds per request of the link,
-        including those of others. Raises ValueError for naive times.
+        records most of the energies. period is the average number of seconds per
+        request of the link, including those of others. Raises ValueError for naive
+        times.
         """
         for limit in (start, end):
             if limit is not None and limit.tzinfo is None:
