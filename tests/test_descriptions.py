@@ -1,7 +1,7 @@
 """Tests of the descriptions: names, units, icons, and their table."""
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import cycle, product
 import json
 from string import Formatter
 from typing import Any
@@ -79,7 +79,11 @@ DEMANDS = [
 
 def records() -> Iterator[tuple[str, MBusRecord]]:
     """Yield a record of each quantity, plain and one of many, with a medium."""
-    for quantity in QUANTITIES:
+    functions = cycle(("maximum", "minimum", "error"))
+    qualifiers = cycle(("uncorrected", "forward", "backward", "at_base_conditions"))
+    for quantity, function, qualifier in zip(
+        QUANTITIES, functions, qualifiers, strict=False
+    ):
         yield "heat", MBusRecord(quantity=quantity, value=1.5)
         yield (
             "gas",
@@ -89,8 +93,8 @@ def records() -> Iterator[tuple[str, MBusRecord]]:
                 storage=1,
                 tariff=2,
                 subunit=3,
-                function="maximum",
-                qualifiers=("uncorrected",),
+                function=function,
+                qualifiers=(qualifier,),
             ),
         )
 
@@ -204,11 +208,12 @@ def test_names() -> None:
     """Each entity has a name with the right placeholders, and each text is used."""
     used: dict[str, set[str]] = {}
     for platform, description in everything():
-        key = description.translation_key
-        used.setdefault(platform, set()).add(key)
-        name = TEXTS["entity"][platform][key]["name"]
-        wanted = {field for _, field, _, _ in Formatter().parse(name) if field}
-        assert wanted == (description.translation_placeholders or {}).keys(), key
+        for each in (description, *name_parts(description)):
+            key = each.translation_key
+            used.setdefault(platform, set()).add(key)
+            name = TEXTS["entity"][platform][key]["name"]
+            wanted = {field for _, field, _, _ in Formatter().parse(name) if field}
+            assert wanted <= placeholders(platform, each).keys(), key
     # Examples of demands do not use all that there are.
     assert used == {platform: set(TEXTS["entity"][platform]) for platform in used}
 
@@ -238,7 +243,25 @@ def test_names_differ() -> None:
 def name_of(platform: str, description: EntityDescription) -> str:
     """Return the English name of an entity."""
     name: str = TEXTS["entity"][platform][description.translation_key]["name"]
-    return name.format(**description.translation_placeholders or {})
+    return name.format(**placeholders(platform, description))
+
+
+def placeholders(platform: str, description: EntityDescription) -> dict[str, str]:
+    """Return what fills the English name of an entity."""
+    parts = getattr(description, "name_parts", None) or {}
+    return {
+        **(description.translation_placeholders or {}),
+        **{
+            placeholder: ", ".join(name_of(platform, each) for each in descriptions)
+            for placeholder, descriptions in parts.items()
+        },
+    }
+
+
+def name_parts(description: EntityDescription) -> Iterator[EntityDescription]:
+    """Yield the descriptions whose names are part of an entity's name."""
+    for descriptions in (getattr(description, "name_parts", None) or {}).values():
+        yield from descriptions
 
 
 def test_icons() -> None:
@@ -260,28 +283,48 @@ def test_mediums_have_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "key", "register", "is_present"),
+    ("key", "name", "is_present", "record"),
     [
-        ({"quantity": "volume"}, "volume", None, True),
-        ({"quantity": "volume", "tariff": 2}, "volume_tariff_2", "tariff 2", True),
-        ({"quantity": "volume", "storage": 1}, "volume_storage_1", "storage 1", False),
-        ({"quantity": "flow", "function": "maximum"}, "flow_maximum", "maximum", False),
+        ("volume", "Volume", True, {"quantity": "volume"}),
         (
-            {"quantity": "volume", "qualifiers": ("at_base_conditions",)},
-            "volume_at_base_conditions",
-            "at base conditions",
+            "volume_tariff_2",
+            "Volume tariff 2",
             True,
+            {"quantity": "volume", "tariff": 2},
+        ),
+        (
+            "volume_storage_1",
+            "Volume stored value 1",
+            False,
+            {"quantity": "volume", "storage": 1},
+        ),
+        (
+            "flow_maximum",
+            "Flow maximum",
+            False,
+            {"quantity": "flow", "function": "maximum"},
+        ),
+        (
+            "volume_at_base_conditions",
+            "Volume at base conditions",
+            True,
+            {"quantity": "volume", "qualifiers": ("at_base_conditions",)},
+        ),
+        (
+            "volume_tariff_1_storage_3_minimum",
+            "Volume tariff 1, stored value 3, minimum",
+            False,
+            {"quantity": "volume", "tariff": 1, "storage": 3, "function": "minimum"},
         ),
     ],
 )
 def test_mbus_records(
-    record: dict[str, Any], key: str, register: str | None, is_present: bool
+    key: str, name: str, is_present: bool, record: dict[str, Any]
 ) -> None:
     """Records are told apart, and only those of the present are on and have statistics."""
     description = describe_record("water", MBusRecord(value=1.0, unit="m³", **record))
     assert description.key == key
-    placeholders = description.translation_placeholders
-    assert placeholders == (None if register is None else {"register": register})
+    assert name_of("sensor", description) == name
     assert description.entity_registry_enabled_default == is_present
     assert (description.state_class is not None) == is_present
 

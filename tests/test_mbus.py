@@ -177,7 +177,7 @@ async def test_attributes(
         assert attributes["unit_of_measurement"] == unit
     stored = entity_registry.async_get(ids["mbus_hyd92752244_volume_storage_1"])
     assert stored.disabled
-    assert stored.original_name == "Volume storage 1"
+    assert stored.original_name == "Volume stored value 1"
 
 
 async def test_device_does_not_answer(

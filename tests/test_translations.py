@@ -24,19 +24,25 @@ FOLDER = Path(__file__).parent.parent / "custom_components" / DOMAIN / "translat
 PROMISED: Final = {"en", "da", "de", "fr", "it", "nb", "nl", "pl", "sv"}
 """The languages that the integration promises."""
 
-SAME_EVERYWHERE: Final = {"Port", "TLS"}
-"""Texts that no language translates."""
+SAME_EVERYWHERE: Final = {"Port", "TLS", "maximum", "minimum"}
+"""Texts that some languages have as they are in English, and that none would mistake."""
 
 SAME: Final[Mapping[str, set[str]]] = {
     "da": {"Flow", "Flow {register}", "Import"},
     "fr": {"Mode", "Options", "Table", "Tables", "Volume", "Volume {register}"},
     "it": {"Volume", "Volume {register}"},
-    "nb": {"Import", "Tariff", *(f"Tariff {tariff}" for tariff in range(1, 9))},
+    "nb": {
+        "Import",
+        "Tariff",
+        "tariff {number}",
+        *(f"Tariff {tariff}" for tariff in range(1, 9)),
+    },
     "nl": {"Factor", "Meter", "Volume", "Volume {register}", "handshakes", "resets"},
     "sv": {
         "Export",
         "Import",
         "Tariff",
+        "tariff {number}",
         *(f"Tariff {tariff}" for tariff in range(1, 9)),
     },
 }
@@ -61,6 +67,9 @@ LANGUAGES = sorted(path.stem for path in FOLDER.glob("*.json"))
 TEXTS: Final = {language: read(language) for language in LANGUAGES}
 ENGLISH: Final = TEXTS["en"]
 TRANSLATIONS: Final = [language for language in LANGUAGES if language != "en"]
+
+NAMED: Final = ("energy_import", "maximum_demand_tariff", "power_import")
+"""Entities whose names are looked at."""
 
 each_language = pytest.mark.parametrize("language", LANGUAGES)
 each_translation = pytest.mark.parametrize("language", TRANSLATIONS)
@@ -182,10 +191,12 @@ async def test_entities_are_named(
 
     entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
     names = {entity.unique_id: entity.original_name for entity in entities}
-    assert (
-        names[f"{entry.unique_id}_energy_import"]
-        == TEXTS[language]["entity.sensor.energy_import.name"]
-    )
+    text = {path: TEXTS[language][f"entity.sensor.{path}.name"] for path in NAMED}
+    assert names[f"{entry.unique_id}_energy_import"] == text["energy_import"]
+    # The name of a demand contains that of its quantity.
+    assert names[f"{entry.unique_id}_maximum_demand_power_import_tariff_2"] == text[
+        "maximum_demand_tariff"
+    ].format(quantity=text["power_import"], tariff=2)
     ids = {
         (entity.device_id, entity.domain, slugify(entity.original_name))
         for entity in entities

@@ -54,8 +54,8 @@ _PLACEHOLDERS: Final = {
     "phase": "L1..L3",
     "phases": "L1-L2, …",
     "quadrant": "Q1..Q4",
-    "quantity": "P import, …",
-    "demand": "P import, …",
+    "quantity": "…",
+    "demand": "…",
 }
 _SINCE: Final = (
     (range(104, 108), "3.10+"),

@@ -1,13 +1,17 @@
 """The base of the integration's entities."""
 
 from abc import abstractmethod
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import override
 
-from homeassistant.core import callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
-from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.entity_platform import (
+    AddConfigEntryEntitiesCallback,
+    EntityPlatform,
+)
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
@@ -44,6 +48,34 @@ class NesMepEntity(CoordinatorEntity[MeterCoordinator]):
             model=identity.model,
             serial_number=identity.serial_number,
             sw_version=identity.firmware,
+        )
+
+    @callback
+    @override
+    def add_to_platform_start(
+        self,
+        hass: HomeAssistant,
+        platform: EntityPlatform,
+        parallel_updates: asyncio.Semaphore | None,
+    ) -> None:
+        """Complete the name, once its translations are known."""
+        super().add_to_platform_start(hass, platform, parallel_updates)
+        description = self.entity_description
+        if parts := getattr(description, "name_parts", None):
+            self._attr_translation_placeholders = {
+                **(description.translation_placeholders or {}),
+                **{
+                    placeholder: ", ".join(map(self._name_of, descriptions))
+                    for placeholder, descriptions in parts.items()
+                },
+            }
+
+    def _name_of(self, description: EntityDescription) -> str:
+        """Return the translated name that a description gives."""
+        data = self.platform_data
+        key = f"component.{DOMAIN}.entity.{data.domain}.{description.translation_key}"
+        return data.platform_translations[f"{key}.name"].format(
+            **(description.translation_placeholders or {})
         )
 
 

@@ -20,6 +20,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
+from .descriptions import MeterSensorDescription
 from .entity import NesMepValueEntity, async_add_what_is_reported
 from .history import Logged
 from .local_time import with_zone
@@ -27,6 +28,7 @@ from .osgp import MBUS_UNITS, MBusDevice, MBusRecord, Value
 from .slow_readings import MBUS
 
 _NOW: Final = "instantaneous"
+_NUMBERED: Final = {"subunit", "tariff", "storage"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def describe_record(medium: str, record: MBusRecord) -> SensorEntityDescription 
     if device_class is SensorDeviceClass.VOLUME:
         device_class = _VOLUMES.get(medium, device_class)
     is_present = record.storage == 0 and record.function == _NOW
-    description = SensorEntityDescription(
+    description = MeterSensorDescription(
         key=record.key,
         translation_key=f"mbus_{record.quantity}",
         entity_category=quantity.category,
@@ -143,12 +145,26 @@ def describe_record(medium: str, record: MBusRecord) -> SensorEntityDescription 
     return replace(
         description,
         translation_key=f"mbus_{record.quantity}_register",
-        translation_placeholders={
-            "register": description.key.removeprefix(f"{record.quantity}_").replace(
-                "_", " "
-            )
-        },
+        name_parts={"register": tuple(_register_parts(record))},
     )
+
+
+def _register_parts(record: MBusRecord) -> Iterator[SensorEntityDescription]:
+    """Describe by what a register differs from the plain one of its quantity."""
+    for name, number in (
+        *((qualifier, 0) for qualifier in record.qualifiers),
+        ("subunit", record.subunit),
+        ("tariff", record.tariff),
+        ("storage", record.storage),
+        (record.function, 0),
+    ):
+        if number or name not in {*_NUMBERED, _NOW}:
+            key = f"mbus_part_{name}"
+            yield SensorEntityDescription(
+                key=key,
+                translation_key=key,
+                translation_placeholders={"number": str(number)},
+            )
 
 
 def converted(

@@ -57,7 +57,8 @@ def _describe_demand(match: re.Match[str]) -> MeterSensorDescription | None:
         quantity,
         key=f"{match['name']}_{quantity.key}",
         translation_key=match["name"],
-        translation_placeholders={"quantity": quantity.symbol},
+        translation_placeholders=None,
+        name_parts={"quantity": (quantity,)},
         entity_registry_enabled_default=False,
     )
     if "cumulative" in match["name"]:
@@ -85,10 +86,8 @@ def _describe_coincident(match: re.Match[str]) -> MeterSensorDescription | None:
         quantity,
         key=f"coincident_{quantity.key}_at_{match['name']}_{demand.key}",
         translation_key=f"coincident_at_{match['name']}",
-        translation_placeholders={
-            "quantity": quantity.symbol,
-            "demand": demand.symbol,
-        },
+        translation_placeholders=None,
+        name_parts={"quantity": (quantity,), "demand": (demand,)},
         entity_registry_enabled_default=False,
     )
     return _in_tariff(description, match)

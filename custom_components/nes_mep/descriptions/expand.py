@@ -1,6 +1,6 @@
 """Variants of a description for all phases, quadrants and tariffs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from homeassistant.components.sensor import SensorEntityDescription
@@ -14,19 +14,17 @@ TARIFFS = (1, 2, 3, 4, 5, 6, 7, 8)
 class MeterSensorDescription(SensorEntityDescription):
     """A sensor of the meter, disabled by default unless it says otherwise.
 
-    symbol is the quantity in engineering notation, for names with no room for more. It
-    becomes part of entity ids, so symbols must differ in their letters.
+    name_parts are the placeholders of its name that stand for names of other sensors,
+    which are translated as well.
     """
 
     entity_registry_enabled_default: bool = False
-    symbol: str = ""
+    name_parts: Mapping[str, tuple[SensorEntityDescription, ...]] | None = None
 
 
-def named(
-    template: MeterSensorDescription, key: str, symbol: str = ""
-) -> MeterSensorDescription:
+def named(template: MeterSensorDescription, key: str) -> MeterSensorDescription:
     """Return a copy of the template with a key that is also the translation key."""
-    return replace(template, key=key, translation_key=key, symbol=symbol)
+    return replace(template, key=key, translation_key=key)
 
 
 def enabled(description: MeterSensorDescription) -> MeterSensorDescription:
@@ -85,5 +83,4 @@ def _variant(
         key=f"{description.key}_{part}",
         translation_key=f"{description.translation_key}{suffix}",
         translation_placeholders={**placeholders, placeholder: text},
-        symbol=f"{description.symbol} {text}",
     )

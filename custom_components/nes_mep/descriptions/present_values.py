@@ -71,32 +71,28 @@ _ANGLE = MeterSensorDescription(
 )
 
 POWER_SENSORS = (
-    enabled(named(_POWER, "power_import", "P import")),
-    enabled(named(_POWER, "power_export", "P export")),
-    enabled(named(_POWER, "power_net", "P")),
-    named(_REACTIVE_POWER, "reactive_power_import", "Q import"),
-    named(_REACTIVE_POWER, "reactive_power_export", "Q export"),
-    named(_APPARENT_POWER, "apparent_power", "S"),
-    *per_phase(enabled(named(_VOLTAGE, "voltage", "U"))),
-    *per_phase(enabled(named(_CURRENT, "current", "I"))),
-    *per_phase(enabled(named(_POWER, "power_import", "P import")), suffix="_phase"),
-    *per_phase(enabled(named(_POWER, "power_export", "P export")), suffix="_phase"),
-    *per_phase(
-        named(_REACTIVE_POWER, "reactive_power_import", "Q import"), suffix="_phase"
-    ),
-    *per_phase(
-        named(_REACTIVE_POWER, "reactive_power_export", "Q export"), suffix="_phase"
-    ),
-    *per_quadrant(named(_REACTIVE_POWER, "reactive_power", "Q"), suffix="_quadrant"),
-    *per_quadrant(named(_APPARENT_POWER, "apparent_power", "S"), suffix="_quadrant"),
+    enabled(named(_POWER, "power_import")),
+    enabled(named(_POWER, "power_export")),
+    enabled(named(_POWER, "power_net")),
+    named(_REACTIVE_POWER, "reactive_power_import"),
+    named(_REACTIVE_POWER, "reactive_power_export"),
+    named(_APPARENT_POWER, "apparent_power"),
+    *per_phase(enabled(named(_VOLTAGE, "voltage"))),
+    *per_phase(enabled(named(_CURRENT, "current"))),
+    *per_phase(enabled(named(_POWER, "power_import")), suffix="_phase"),
+    *per_phase(enabled(named(_POWER, "power_export")), suffix="_phase"),
+    *per_phase(named(_REACTIVE_POWER, "reactive_power_import"), suffix="_phase"),
+    *per_phase(named(_REACTIVE_POWER, "reactive_power_export"), suffix="_phase"),
+    *per_quadrant(named(_REACTIVE_POWER, "reactive_power"), suffix="_quadrant"),
+    *per_quadrant(named(_APPARENT_POWER, "apparent_power"), suffix="_quadrant"),
     *chain.from_iterable(
         per_quadrant(description, suffix="_quadrant")
         for description in per_phase(
-            named(_APPARENT_POWER, "apparent_power", "S"), suffix="_phase"
+            named(_APPARENT_POWER, "apparent_power"), suffix="_phase"
         )
     ),
-    *per_phase(named(_POWER_FACTOR, "power_factor", "PF")),
-    *per_phase(named(_SINE, "phase_angle_sine", "sin φ")),
+    *per_phase(named(_POWER_FACTOR, "power_factor")),
+    *per_phase(named(_SINE, "phase_angle_sine")),
     named(
         MeterSensorDescription(
             key="frequency",
@@ -106,26 +102,20 @@ POWER_SENSORS = (
             suggested_display_precision=2,
         ),
         "frequency",
-        "f",
     ),
-    *per_phase(named(_VOLTAGE, "continuous_voltage", "continuous U")),
-    *per_phase(named(_VOLTAGE, "average_voltage", "average U")),
-    *per_phase(named(_CURRENT, "average_current", "average I")),
-    named(_POWER, "average_power_import", "average P import"),
-    named(_POWER, "average_power_export", "average P export"),
-    *per_phase(
-        named(_POWER, "average_power_import", "average P import"), suffix="_phase"
-    ),
-    *per_phase(
-        named(_POWER, "average_power_export", "average P export"), suffix="_phase"
-    ),
-    named(_CURRENT, "neutral_current", "neutral I"),
+    *per_phase(named(_VOLTAGE, "continuous_voltage")),
+    *per_phase(named(_VOLTAGE, "average_voltage")),
+    *per_phase(named(_CURRENT, "average_current")),
+    named(_POWER, "average_power_import"),
+    named(_POWER, "average_power_export"),
+    *per_phase(named(_POWER, "average_power_import"), suffix="_phase"),
+    *per_phase(named(_POWER, "average_power_export"), suffix="_phase"),
+    named(_CURRENT, "neutral_current"),
     *(
         replace(
             _ANGLE,
             key=f"voltage_angle_l{one}_l{other}",
             translation_placeholders={"phases": f"L{one}-L{other}"},
-            symbol=f"angle U L{one}-L{other}",
         )
         for one, other in ((1, 2), (2, 3), (3, 1))
     ),
