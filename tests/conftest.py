@@ -7,6 +7,7 @@ which run without it, are below this folder too. What needs it is in common.py.
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+import traceback
 from typing import TYPE_CHECKING
 from unittest.mock import PropertyMock, patch
 
@@ -26,8 +27,9 @@ settings.register_profile(
 settings.load_profile("any machine")
 
 # In the debug mode of the harness, asyncio keeps a traceback for each future and handle:
-# its checks are worth their time, these are not.
+# its checks are worth their time, these are not. Futures written in C ask another function.
 asyncio.constants.DEBUG_STACK_DEPTH = 0
+traceback.extract_stack.__defaults__ = (None, 0)
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
