@@ -138,7 +138,7 @@ class _MemoryTransport:
             asyncio.get_running_loop().call_soon(self._protocol.data_received, reply)
 
     async def set_modem_pins(self, **_pins: bool) -> None:
-        """Take any state of the control lines."""
+        """Accept any state of the control lines."""
 
     def close(self) -> None:
         """Close at once."""

@@ -160,7 +160,7 @@ class House:
         meter: SimulatedMeter,
         entry: MockConfigEntry,
     ) -> None:
-        """Take what is in it."""
+        """Initialize with its contents."""
         self.hass = hass
         self._host_clock = host_clock
         self.meter = meter

@@ -60,7 +60,7 @@ class Told:
     """The events that the entity of an entry has told since this was made."""
 
     def __init__(self, hass: HomeAssistant, entry: MockConfigEntry) -> None:
-        """Begin to listen."""
+        """Start to listen."""
         self._entity_id = entity_ids(hass, entry)["link"]
         self._changes = async_capture_events(hass, EVENT_STATE_CHANGED)
 

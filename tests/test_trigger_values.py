@@ -61,7 +61,7 @@ class Drift:
     def __init__(
         self, hass: HomeAssistant, clock: Clock, host_clock: DrivenClock
     ) -> None:
-        """Take what moves the time."""
+        """Initialize with what moves the time."""
         self._hass = hass
         self._clock = clock
         self._stopwatch = host_clock

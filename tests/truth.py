@@ -146,7 +146,7 @@ class Truth:
     """The true states of a simulated meter's entities at one moment, by key."""
 
     def __init__(self, profile: Profile, raw: Mapping[int | str, int]) -> None:
-        """Take what a meter of this profile knows to be true."""
+        """Initialize with what a meter of this profile knows to be true."""
         self.profile = profile
         self.raw = raw
 

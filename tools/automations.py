@@ -38,7 +38,7 @@ class House:
     """A Home Assistant with a meter that has faults, and automations about it."""
 
     def __init__(self, api: Api, source: Simulator, meter: Meter) -> None:
-        """Take what is in it."""
+        """Initialize with its contents."""
         self.api = api
         self.source = source
         self.meter = meter

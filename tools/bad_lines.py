@@ -44,7 +44,7 @@ class Line:
     """A TCP line to a meter that can be late and can be flooded."""
 
     def __init__(self, meter: str) -> None:
-        """Take the address of the meter, as socket://HOST:PORT."""
+        """Initialize with the address of the meter, as socket://HOST:PORT."""
         host, _, port = meter.removeprefix("socket://").rpartition(":")
         self._meter = (host, int(port))
         self._clients: set[asyncio.StreamWriter] = set()

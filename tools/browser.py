@@ -111,7 +111,7 @@ class Page:
     """The one page of a browser."""
 
     def __init__(self, connection: aiohttp.ClientWebSocketResponse) -> None:
-        """Take the page's end of the debugging port."""
+        """Initialize with the page's end of the debugging port."""
         self._connection = connection
         self._numbers = count(1)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}

@@ -124,7 +124,7 @@ class Story:
     """What happens to a Home Assistant with three meters."""
 
     def __init__(self, folder: Path, options: Namespace) -> None:
-        """Take where it happens."""
+        """Initialize with where it happens."""
         self._folder = folder
         self._speed = options.speed
         self.households = [

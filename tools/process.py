@@ -58,7 +58,7 @@ class Child:
     def __init__(
         self, name: str, process: asyncio.subprocess.Process, log: Path
     ) -> None:
-        """Take over a process; `name` is what messages call it."""
+        """Initialize with a process; `name` is what messages call it."""
         self.name = name
         self.log = log
         self._process = process

@@ -63,7 +63,7 @@ class Meter:
     """The meter as it shows in Home Assistant: a config entry and its entities."""
 
     def __init__(self, api: Api, entry_id: str, title: str) -> None:
-        """Take the config entry that the flow made."""
+        """Initialize with the config entry that the flow made."""
         self.api = api
         self.entry_id = entry_id
         self.title = title

@@ -167,7 +167,7 @@ class TablesLink:
     """Stands in for a link: reads tables that are bytes, and counts."""
 
     def __init__(self, tables: dict[int, bytes], reply_capacity: int = 465) -> None:
-        """Take the tables by id."""
+        """Initialize with the tables by id."""
         self.statistics = LinkStatistics()
         self.clock = HOST_CLOCK
         self.reply_capacity = reply_capacity

@@ -35,7 +35,7 @@ class House:
     def __init__(
         self, hass: HomeAssistant, freezer: FrozenDateTimeFactory, clock: Clock
     ) -> None:
-        """Begin at the time of the clock."""
+        """Initialize at the time of the clock."""
         self.hass = hass
         self._freezer = freezer
         self._clock = clock

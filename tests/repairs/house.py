@@ -34,7 +34,7 @@ class House:
         url: str,
         storage: dict[str, Any],
     ) -> None:
-        """Begin at noon, with a meter whose clock is right."""
+        """Initialize at noon, with a meter whose clock is right."""
         self.hass = hass
         self.entry = MockConfigEntry()
         self._host_clock = host_clock

@@ -90,7 +90,7 @@ def _season(meter: SimulatedMeter, season: int | None) -> None:
 
 
 def _phase_loss(meter: SimulatedMeter, phase: int, on: bool = True) -> None:
-    """Begin or end the loss of a phase."""
+    """Start or end the loss of a phase."""
     (meter.lose_phase if on else meter.restore_phase)(phase)
 
 

@@ -25,7 +25,7 @@ class Assembler:
     _deaf: bool = False
 
     def feed(self, data: bytes, start: float, byte_time: float) -> list[RequestBytes]:
-        """Take bytes whose first one began at ``start`` and return whole messages.
+        """Add bytes whose first one began at ``start`` and return whole messages.
 
         ``byte_time`` is the time of one byte in seconds, 0 when time is no matter.
         """

@@ -83,7 +83,7 @@ class Line:
         self._due.clear()
 
     def feed(self, data: bytes) -> None:
-        """Take bytes that a client began to send now."""
+        """Receive bytes that a client began to send now."""
         self._meter.bytes_received += len(data)
         byte_time = self._meter.pace.byte_time
         start = max(self._timers.time(), self._receiving_until)

@@ -54,7 +54,7 @@ class Request:
 
     @classmethod
     def parse(cls, message: bytes) -> "Request":
-        """Take a message (without its length field) apart; never fails."""
+        """Split a message (without its length field) into its parts; never fails."""
         covered = message[:-DIGEST_LENGTH]
         return replace(
             cls.parse_packet(covered[:-SEQUENCE_LENGTH]),
@@ -65,7 +65,7 @@ class Request:
 
     @classmethod
     def parse_packet(cls, body: bytes) -> "Request":
-        """Take a packet without number and digest apart; never fails."""
+        """Split a packet without number and digest into its parts; never fails."""
         code = body[0] if body else -1
         offset_length = 3 if code in _PARTIAL else 0
         table, offset, count, data = None, 0, None, b""

@@ -31,7 +31,7 @@ class RecordedTable:
     """The bytes of a table that were read; others are refused."""
 
     def __init__(self, parts: Mapping[int, bytes]) -> None:
-        """Take the parts by their offsets."""
+        """Initialize with the parts by their offsets."""
         self._bytes: dict[int, int] = {
             offset + index: byte
             for offset, part in parts.items()
@@ -106,7 +106,7 @@ class Recording:
 
     @classmethod
     def of(cls, data: Mapping[str, Any], digest: bytes) -> Self:
-        """Take the part "data".
+        """Return the part "data".
 
         Raises AttributeError, KeyError, TypeError or ValueError if it is none.
         """

@@ -73,7 +73,7 @@ class TlsPort:
         self._server = None
 
     def open(self, message: bytes) -> Opened:
-        """Take any message while this port decides what is done with it."""
+        """Accept any message; this port decides what is done with it."""
         request = Request.parse_packet(message)
         try:
             return self._receive(request, message[1:])

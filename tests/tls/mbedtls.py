@@ -116,7 +116,7 @@ class MbedTlsServer:
             self._library.mbedtls_ssl_config_free(self._configuration)
 
     def handshake(self, records: bytes) -> bytes:
-        """Take a flight of the client and return the server's."""
+        """Pass on a flight of the client and return the server's."""
         self._incoming += records
         result = self._library.mbedtls_ssl_handshake(self._session)
         if result != _WANT_READ:

@@ -49,7 +49,7 @@ class OpenSslServer:
         self.established = False
 
     def handshake(self, records: bytes) -> bytes:
-        """Take a flight of the client and return the server's."""
+        """Pass on a flight of the client and return the server's."""
         self._incoming.write(records)
         try:
             with suppress(ssl.SSLWantReadError):

@@ -37,7 +37,7 @@ class TlsServer(Protocol):
         """Whether the handshake is complete."""
 
     def handshake(self, records: bytes) -> bytes:
-        """Take a flight of the client and return the server's; TlsServerError."""
+        """Pass on a flight of the client and return the server's. Raises TlsServerError."""
 
     def decrypt(self, records: bytes) -> bytes:
         """Return what the client sent; TlsServerError when it is not genuine."""

@@ -90,7 +90,7 @@ class HistoryImport:
         return self.entities.setdefault(entity_id, EntityImport())
 
     def begin(self, entity_id: str) -> None:
-        """Begin to look for what an entity lacks, once more: nothing is skipped yet."""
+        """Forget what was skipped: what the entity lacks is looked for again."""
         self.of(entity_id).skipped.clear()
 
     def add_read(

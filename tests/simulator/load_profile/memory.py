@@ -87,7 +87,7 @@ class LoadProfileMemory:
     pauses: list[Pause] = field(default_factory=list)
 
     def restart(self, time: datetime) -> None:
-        """Begin anew with another configuration."""
+        """Start again with another configuration."""
         self.configured = int(time.timestamp())
         self.configuration_id += 1
         self.lost.clear()

@@ -73,7 +73,7 @@ class Recording:
     """The recorded intervals of one data set at one moment."""
 
     def __init__(self, grid: Grid, now: float, gaps: Iterable[Run]) -> None:
-        """Take everything since the configuration but the gaps as recorded."""
+        """Treat everything since the configuration but the gaps as recorded."""
         self.grid = grid
         self.data_set = grid.data_set
         whole = Run(0, 0)

@@ -49,7 +49,7 @@ class MbusSlot:
     silences: list[Silence] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Take over since when the device is down."""
+        """Keep since when the device is down."""
         if self.device.down_since is not None:
             self.silences.append(Silence(self.device.down_since))
 
