@@ -17,6 +17,7 @@ _LAYERS = (
     ("billing", "diagnostics.redaction", "event_log", "load_profile", "mbus.reading"),
     ("layout_watch", "learning"),
     ("slow_tables", "table_contents"),
+    ("slow_table",),
     ("discovery", "interface_definition", "register_tables"),
     ("registers",),
     ("mep", "register_descriptions"),

@@ -42,7 +42,7 @@ from .port import DEFAULT_BAUDRATE
 from .refusals import is_out_of_reach
 from .registers import Register, Value
 from .requests import ResponseCode
-from .slow_tables import SlowTable
+from .slow_table import SlowTable
 from .statistics import LinkStatistics
 from .tables.clock import UtcClock
 from .tables.events import MeterEvent

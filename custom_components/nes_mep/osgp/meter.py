@@ -27,7 +27,8 @@ from .port import DEFAULT_BAUDRATE
 from .register_tables import RegisterTables
 from .registers import Register, RegisterMap, Value, locate_registers
 from .requests import ReadRequest
-from .slow_tables import SLOW_TABLES, Reader, SlowTable
+from .slow_table import Reader, SlowTable
+from .slow_tables import SLOW_TABLES
 from .statistics import LinkStatistics
 from .table_contents import Plain, table_contents
 from .tables.clock import UTC_CLOCK_LENGTH, UtcClock, decode_utc_clock

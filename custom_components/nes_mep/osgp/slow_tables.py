@@ -4,8 +4,7 @@ A slow table is read separately, with a period and failures of its own. Its valu
 flat, by the keys under which they are shown.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 
 from .discovery import MeterIdentity, read_log_dimensions
@@ -13,6 +12,7 @@ from .errors import RefusalError
 from .link import Link
 from .refusals import is_out_of_reach
 from .registers import Value
+from .slow_table import MINUTE, QUARTER_HOUR, Reader, SlowTable
 from .tables.clock import (
     LOCAL_CLOCK_LENGTH,
     UTC_CLOCK_LENGTH,
@@ -63,27 +63,6 @@ _ET81 = parse_table("ET81")
 
 _OUTAGE_LOG = "ET81"
 _OUTAGE_LOG_SINCE = (3, 70, 0)
-
-_MINUTE = 60.0
-_QUARTER_HOUR = 900.0
-"""Logs are in non-volatile memory, which should be read seldom."""
-
-type Reader = Callable[[], Awaitable[Mapping[str, Value]]]
-"""Reads the values of a slow table; raises MeterError."""
-
-
-@dataclass(frozen=True, slots=True)
-class SlowTable:
-    """A table, or a part of one, that is read at its own pace.
-
-    period is the seconds between two reads. prepare asks the meter once for what is
-    needed to read it, and returns the reader, or None if the meter does not have it; it
-    raises MeterError.
-    """
-
-    name: str
-    period: float
-    prepare: Callable[[Link, MeterIdentity], Awaitable[Reader | None]]
 
 
 async def _prepare_clock(link: Link, _identity: MeterIdentity) -> Reader:
@@ -189,11 +168,11 @@ async def _prepare_power_quality(link: Link, identity: MeterIdentity) -> Reader:
 SLOW_TABLES: Mapping[str, SlowTable] = {
     table.name: table
     for table in (
-        SlowTable("clock", _MINUTE, _prepare_clock),
-        SlowTable("tariff", _MINUTE, _prepare_tariff),
-        SlowTable("alarms", _MINUTE, _prepare_alarms),
-        SlowTable("disconnect", _MINUTE, _prepare_disconnect),
-        SlowTable("outages", _QUARTER_HOUR, _prepare_outages),
-        SlowTable("power_quality", _QUARTER_HOUR, _prepare_power_quality),
+        SlowTable("clock", MINUTE, _prepare_clock),
+        SlowTable("tariff", MINUTE, _prepare_tariff),
+        SlowTable("alarms", MINUTE, _prepare_alarms),
+        SlowTable("disconnect", MINUTE, _prepare_disconnect),
+        SlowTable("outages", QUARTER_HOUR, _prepare_outages),
+        SlowTable("power_quality", QUARTER_HOUR, _prepare_power_quality),
     )
 }
