@@ -120,6 +120,30 @@ async def test_actions(
     assert all(f"`{name}`" in row for name in answer)
 
 
+@pytest.mark.parametrize("profile", ["single_phase"])
+async def test_relay_automation(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, host_clock: DrivenClock
+) -> None:
+    """The automation tells when the relay opens and closes, and of no interruption."""
+    told = async_mock_service(hass, "persistent_notification", "create")
+    await set_up(hass, make_entry(meter, url))
+    example = AUTOMATIONS["Hot water locked by the grid company"]
+    assert await async_setup_component(hass, "automation", {"automation": example})
+    await pass_time(hass, host_clock, 61)
+    assert not told
+    for is_open in (True, False):
+        meter.switch_relay(1, is_open)
+        await pass_time(hass, host_clock, 61)
+    meter.add_fault("silence")
+    await pass_time(hass, host_clock, 600)
+    meter.clear_faults()
+    await pass_time(hass, host_clock, 61)
+    assert [call.data["message"] for call in told] == [
+        "Locked by the grid company.",
+        "Allowed again.",
+    ]
+
+
 async def test_tariff_automation(
     hass: HomeAssistant, meter: SimulatedMeter, url: str, host_clock: DrivenClock
 ) -> None:

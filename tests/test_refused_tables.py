@@ -134,7 +134,8 @@ async def test_slow_tables_are_asked_again(
     hass: HomeAssistant, meter: SimulatedMeter, url: str
 ) -> None:
     """A table that is refused for now is not one that the meter lacks."""
-    refuse(meter, "BT03", "ET29", "BT71", times=1)
+    refuse(meter, "BT03", "BT71", times=1)
+    refuse(meter, "ET29", times=2)
     entry = await set_up(hass, make_entry(meter, url))
     assert "disconnect_state" not in entity_ids(hass, entry)
     coordinator = entry.runtime_data.coordinator

@@ -29,6 +29,7 @@ ON_AT_FIRST = {
     ),
     *("alarm_clock_error", "alarm_low_battery", "alarm_measurement_error"),
     *("alarm_memory_failure", "alarm_neutral_fault", "alarm_phase_loss"),
+    *("alarm_disconnect_error", "control_relay_1", "control_relay_2"),
     *("disconnect_state", "link_problem"),
     *("last_billing_date", "billing_energy_import"),
 }

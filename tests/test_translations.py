@@ -37,7 +37,10 @@ SAME: Final[Mapping[str, set[str]]] = {
         "tariff {number}",
         *(f"Tariff {tariff}" for tariff in range(1, 9)),
     },
-    "nl": {"Factor", "Meter", "Volume", "Volume {register}", "handshakes", "resets"},
+    "nl": {
+        *("Factor", "Meter", "Open", "Volume", "Volume {register}"),
+        *("handshakes", "resets"),
+    },
     "sv": {
         "Export",
         "Import",

@@ -117,15 +117,25 @@ ALARMS: dict[str, tuple[int, ...]] = {
     "power_failure": (2 * 8 + 3,),
     "cover_removed": (2 * 8 + 4,),
     "reverse_energy": (2 * 8 + 5,),
+    "disconnect_error": (2 * 8 + 7,),
     "neutral_fault": (3 * 8 + 3,),
     "phase_loss": (4 * 8 + 4,),
     "phase_inversion": (4 * 8 + 5,),
     "unused_phase_current": (5 * 8 + 2,),
+    "prepay_exhausted": (6 * 8 + 4,),
+    "prepay_warning": (6 * 8 + 5,),
     "magnetic_tamper": (7 * 8 + 1,),
     "power_quality": (7 * 8 + 3,),
+    "load_side_voltage": (7 * 8 + 7,),
     "unbalanced_voltage": (8 * 8 + 0,),
 }
 """Bits of BT03, counted from that of byte 0; any of several raises an alarm."""
+
+OF_A_DISCONNECT = (
+    *("disconnect_error", "load_side_voltage", "prepay_exhausted", "prepay_warning"),
+)
+RELAYS = {1: 4 * 8 + 3, 2: 9 * 8 + 0}
+"""Bits of BT03 that are set while a control relay is open."""
 
 TARIFF_CONTROLS = ("calendar", "manual", "manual_indefinitely", "override")
 DISCONNECT_STATES = ("closed", "closing", "open", "opening")
@@ -292,9 +302,16 @@ class Truth:
     def _alarms(self) -> Iterator[tuple[str, Shown]]:
         length = 8 * (4 + status_bytes(self.profile.firmware[:2]))
         for name, bits in ALARMS.items():
-            if all(bit < length for bit in bits):
+            if (
+                all(bit < length for bit in bits)
+                and (self.profile.disconnect or name not in OF_A_DISCONNECT)
+                and (name != "load_side_voltage" or self.profile.since(3, 30))
+            ):
                 raised = any(self.raw["alarms"] >> bit & 1 for bit in bits)
                 yield f"alarm_{name}", raised
+        for number in self.profile.relays:
+            is_open = bool(self.raw["alarms"] >> RELAYS[number] & 1)
+            yield f"control_relay_{number}", is_open
 
     def _outages(self) -> Iterator[tuple[str, Shown]]:
         if self.raw["outages"]:

@@ -48,14 +48,20 @@ _HEADING: Final = (
     "| entity | key | source | unit | class | meters | at first |",
     "| --- | --- | --- | --- | --- | --- | --- |",
 )
-_NUMBERS: Final = re.compile(r"_tariff_\d|_l\d_l\d|_l\d|_q\d")
-_RANGES: Final = {"_t": "_tariff_1..8", "_l": "_l1..3", "_q": "_q1..4"}
+_NUMBERS: Final = re.compile(r"_tariff_\d|_l\d_l\d|_l\d|_q\d|_relay_\d")
+_RANGES: Final = {
+    "_t": "_tariff_1..8",
+    "_l": "_l1..3",
+    "_q": "_q1..4",
+    "_r": "_relay_1..2",
+}
 _PLACEHOLDERS: Final = {
     "phase": "L1..L3",
     "phases": "L1-L2, …",
     "quadrant": "Q1..Q4",
     "quantity": "…",
     "demand": "…",
+    "number": "1, 2",
 }
 _SINCE: Final = (
     (range(104, 108), "3.10+"),
@@ -73,7 +79,10 @@ _SUBJECTS: Final = (
     (r"active_tariff|season|tariff_control|daylight_saving", "BT55", "all"),
     (r"disconnect_state", "ET23", "with a load disconnect"),
     (r"alarm_neutral_fault|alarm_unbalanced_voltage", "BT03", "3.60+"),
+    (r"alarm_disconnect_error|alarm_prepay_.*", "BT03", "with a load disconnect"),
+    (r"alarm_load_side_voltage", "BT03", "3.30+, with a load disconnect"),
     (r"alarm_.*", "BT03", "all"),
+    (r"control_relay_\d", "BT03", "with the relay (2: 4.30+)"),
     (
         r"last_billing_date|billing_.*",
         "BT26, else ET41 or BT25",

@@ -44,6 +44,18 @@ def _disconnect(meter: SimulatedMeter, state: str) -> None:
         raise ValueError(f"no state {state!r}") from error
 
 
+def _cut_off(meter: SimulatedMeter, time: str | None = None) -> None:
+    """Cut the load off because of its power."""
+    meter.cut_off(_moment(time))
+
+
+def _relay(
+    meter: SimulatedMeter, number: int = 1, opens: bool = True, after: int = 0
+) -> None:
+    """Open or close a control relay, now or after some seconds."""
+    meter.switch_relay(number, opens, after)
+
+
 def _wiring(meter: SimulatedMeter, error: int) -> None:
     """Set the wiring error: 0 none, 1 low, 2 high voltage, 4 phases in phase."""
     meter.wiring = error
@@ -180,6 +192,8 @@ def _register_truth(meter: SimulatedMeter, source: int, time: str) -> int:
 ACTIONS: dict[str, Action] = {
     "alarm": _alarm,
     "disconnect": _disconnect,
+    "cut_off": _cut_off,
+    "relay": _relay,
     "wiring": _wiring,
     "outage": _outage,
     "event": _event,

@@ -18,6 +18,7 @@ from .profiles import (
     SUMMATIONS_11,
     SUMMATIONS_15,
     Demand,
+    PowerLimit,
     Profile,
     Transformer,
     present_values,
@@ -112,6 +113,10 @@ FIRMWARE_3 = (
         max_tiers=8,
         tariff=EIGHT_TIERS,
         alternate_event_log=40,
+        step_tariff=True,
+        power_limit=PowerLimit(
+            enabled=True, seconds=60, multiplier=15, threshold=11_000
+        ),
     ),
 )
 FIRMWARE_4 = (
@@ -138,6 +143,8 @@ FIRMWARE_4 = (
         ),
         alternate_event_log=50,
         outage_log=5,
+        relays=(1, 2),
+        step_tariff=True,
     ),
 )
 VT = replace(
@@ -166,6 +173,7 @@ SINGLE_PHASE = replace(
     present=present_values(3, 70),
     missing_phases=(2, 3),
     monthly_self_read=False,
+    relays=(1,),
 )
 MBUS = replace(
     GEN3,

@@ -137,6 +137,9 @@ class SimulatedMeter(World):
         - ``active_tier``, ``tier_drive``, ``tier_reason``, ``season``, ``dst``,
           ``utc`` (the meter's clock);
         - ``disconnect``, ``wiring``, ``alarms`` (bit 8 x byte + bit of BT03);
+          ``cut_off`` (0: never);
+        - ``relay.N.pending`` and ``.remaining`` (s) of a control relay that was told
+          to switch at a random time;
         - ``outages`` and, newest first, ``outage.N.start``, ``.end``, ``.seconds``,
           ``.brownout``; ``short_outages``;
         - ``events`` and ``alternate_events`` (entries in the log), ``.total``,

@@ -66,6 +66,19 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PowerLimit:
+    """The average power (W) above which the load is cut off (ET80), off at first.
+
+    It is that of the last ``multiplier`` times ``seconds``.
+    """
+
+    enabled: bool = False
+    seconds: int = 1
+    multiplier: int = 15
+    threshold: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transformer:
     """A CT meter's ratios (whole numbers) and the Wh of an energy count."""
 
@@ -125,6 +138,9 @@ class Profile:
     event_log: int = 100
     alternate_event_log: int = 0  # entries of ET79, 0: it is off
     disconnect: bool = True  # ET29: it can switch the load off
+    relays: tuple[int, ...] = ()  # ET29: control relays 1, 2 (4.30+)
+    step_tariff: bool = False  # ET55: tariffs change with the energy of the month
+    power_limit: PowerLimit = PowerLimit()  # ET80 (3.70+)
     mbus: tuple[MbusDevice | None, ...] = (None,) * 4  # (): without M-Bus module
     recurring_reads: int = 0  # entries of ET45
     reads_in_log_only: bool = False  # ET54.0.0: scheduled reads are not in ET16

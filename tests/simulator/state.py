@@ -12,6 +12,7 @@ from .meter_clock import ClockStep, MeterClock
 from .profiles import Profile
 from .quality import OLD_OUTAGES, Outage, PowerQuality, past_quality
 from .registers import ERRORS, RegisterState, TierOverride
+from .relays import Switching, settled
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,6 +21,8 @@ class MeterState:
 
     ``outages`` are all long ones, oldest first; ``power_cuts`` those, short ones too,
     in which the energy registers stood still. ``season`` overrides the calendar.
+    ``switchings`` are the last operations of the control relays at a random time.
+    ``cut_off`` is when the load was last cut off because of its power.
     ``wiring`` is the wiring error of ET54.68. ``former`` are earlier configurations
     and until when they held, by the meter's clock.
     """
@@ -33,6 +36,8 @@ class MeterState:
     outages: list[Outage] = field(default_factory=list)
     alarms: set[Bit] = field(default_factory=set)
     disconnect: Disconnect = Disconnect.CLOSED
+    switchings: dict[int, Switching] = field(default_factory=dict)
+    cut_off: datetime | None = None
     wiring: int = 0
     season: int | None = None
     errors: int = 0
@@ -70,6 +75,10 @@ class MeterState:
             else:
                 cuts.append((start, end))
         return tuple(cuts)
+
+    def alarms_at(self, time: int) -> set[Bit]:
+        """Return the bits of BT03 at a time of the meter's clock."""
+        return settled(self.alarms, self.switchings.values(), time)
 
     def override_tier(self, override: TierOverride) -> None:
         """Set a tier by hand; one that was in effect ends."""

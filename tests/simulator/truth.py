@@ -22,7 +22,7 @@ def truth(world: World) -> Truth:
         **_registers(snapshot),
         **_demands(snapshot),
         **_clock(world, snapshot),
-        **_state(world.state),
+        **_state(world.state, time),
         **_events(world),
         **_quality(world.quality),
         **_billing(world),
@@ -124,12 +124,21 @@ def _clock(world: World, snapshot: Snapshot) -> Truth:
     }
 
 
-def _state(state: MeterState) -> Truth:
+def _state(state: MeterState, time: int) -> Truth:
     latest = reversed(state.outages)
     return {
         "disconnect": int(state.disconnect),
+        "cut_off": _time(state.cut_off),
         "wiring": state.wiring,
-        "alarms": sum(1 << 8 * byte + bit for byte, bit in state.alarms),
+        "alarms": sum(1 << 8 * byte + bit for byte, bit in state.alarms_at(time)),
+        **{
+            f"relay.{number}.{key}": value
+            for number, operation in state.switchings.items()
+            for key, value in (
+                ("pending", int(operation.pending(time))),
+                ("remaining", operation.remaining(time)),
+            )
+        },
         "outages": len(state.outages),
         **{
             f"outage.{number}.{key}": value

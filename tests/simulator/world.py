@@ -17,6 +17,7 @@ from .meter_clock import ClockStep, MeterClock
 from .profiles import Profile
 from .quality import PHASES, Outage, PowerQuality
 from .registers import ENERGIES, Snapshot, TierOverride
+from .relays import Switching
 from .state import MeterState, changed_state, new_state, used_state
 
 _MOST_TIERS = 8
@@ -212,6 +213,22 @@ class World:
     @disconnect.setter
     def disconnect(self, state: Disconnect) -> None:
         self.state.disconnect = Disconnect(state)
+
+    def cut_off(self, time: datetime | None = None) -> None:
+        """Open the load disconnect because too much power is used."""
+        self.disconnect = Disconnect.OPEN
+        self.state.cut_off = self._when(time)
+
+    def switch_relay(self, number: int, opens: bool, after: int = 0) -> None:
+        """Open or close a control relay, now or after so many seconds.
+
+        ValueError for a relay that the meter does not have.
+        """
+        if number not in self.profile.relays:
+            raise ValueError(f"no control relay {number}")
+        now = int(self.meter_time.timestamp())
+        self.state.alarms = self.state.alarms_at(now)
+        self.state.switchings[number] = Switching(number, opens, now + after, after)
 
     @property
     def wiring(self) -> int:

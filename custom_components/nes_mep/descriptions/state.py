@@ -17,6 +17,7 @@ from homeassistant.const import (
 )
 
 from .expand import TARIFFS, MeterSensorDescription, enabled, named, per_phase
+from .switching import RELAYS
 
 ACTIVE_TARIFF: Final = MeterSensorDescription(
     key="active_tariff",
@@ -162,15 +163,21 @@ BINARY_SENSORS: Final[Mapping[str, BinarySensorEntityDescription]] = {
         _alarm("memory_failure", BinarySensorDeviceClass.PROBLEM, is_enabled=True),
         _alarm("neutral_fault", BinarySensorDeviceClass.PROBLEM, is_enabled=True),
         _alarm("phase_loss", BinarySensorDeviceClass.PROBLEM, is_enabled=True),
+        _alarm("disconnect_error", BinarySensorDeviceClass.PROBLEM, is_enabled=True),
         _alarm("cover_removed", BinarySensorDeviceClass.TAMPER),
+        _alarm("load_side_voltage", BinarySensorDeviceClass.PROBLEM),
         _alarm("magnetic_tamper", BinarySensorDeviceClass.TAMPER),
         _alarm("phase_inversion", BinarySensorDeviceClass.PROBLEM),
         _alarm("power_failure", BinarySensorDeviceClass.PROBLEM),
         _alarm("power_quality", BinarySensorDeviceClass.PROBLEM),
+        _alarm("prepay_exhausted", BinarySensorDeviceClass.PROBLEM),
         _alarm("unbalanced_voltage", BinarySensorDeviceClass.PROBLEM),
         _alarm("unused_phase_current", BinarySensorDeviceClass.PROBLEM),
+        # Somebody has seen the warning, which is not a problem.
+        _alarm("prepay_warning", None),
         # Homes that export have it on all day, which is not a problem.
         _alarm("reverse_energy", None),
+        *RELAYS,
     )
 }
 """Binary sensors of what a meter reports, by key."""

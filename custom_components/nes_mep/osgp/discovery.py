@@ -25,10 +25,12 @@ from .tables.logs import (
     log_dimensions_length,
 )
 from .tables.names import parse_table
+from .tables.status import HARDWARE_LENGTH, Hardware, decode_hardware
 
 _BT01 = parse_table("BT01")
 _ET03 = parse_table("ET03")
 _ET04 = parse_table("ET04")
+_ET29 = parse_table("ET29")
 _ET36 = parse_table("ET36")
 
 _ERASED: Final = "\\xff" * SERIAL_NUMBER_LENGTH
@@ -133,6 +135,11 @@ async def patiently[T](link: Link, ask: Callable[[], Awaitable[T]]) -> T:
 async def read_interface_version(link: Link) -> int:
     """Read ET04.116, which changes whenever the dimensions do. Raises MeterError."""
     return decode_interface_version(await link.read(_ET04, INTERFACE_VERSION_OFFSET, 1))
+
+
+async def read_hardware(link: Link) -> Hardware:
+    """Read ET29: what is built into the meter. Raises MeterError."""
+    return decode_hardware(await link.read(_ET29, 0, HARDWARE_LENGTH))
 
 
 async def read_log_dimensions(link: Link) -> dict[str, LogDimensions]:

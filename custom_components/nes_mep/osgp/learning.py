@@ -11,7 +11,7 @@ from functools import partial
 import logging
 from typing import Any, Final
 
-from .discovery import MeterIdentity, patiently
+from .discovery import MeterIdentity, patiently, read_hardware
 from .errors import (
     DecodeError,
     MeterError,
@@ -47,7 +47,6 @@ from .tables.dimensions import (
 )
 from .tables.identity import ALL_PHASES, PHASES_OFFSET, Phases, decode_phases
 from .tables.names import parse_table
-from .tables.status import HARDWARE_LENGTH, decode_hardware
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -57,7 +56,6 @@ _BT21 = parse_table("BT21")
 _BT22 = parse_table("BT22")
 _BT27 = parse_table("BT27")
 _ET04 = parse_table("ET04")
-_ET29 = parse_table("ET29")
 _ET55 = parse_table("ET55")
 
 _ENERGY_UNITS_SINCE = (3, 70, 0)
@@ -173,8 +171,7 @@ async def _read_constants(
     except RefusalError as err:
         if not is_out_of_reach(err):
             raise
-        hardware = decode_hardware(await link.read(_ET29, 0, HARDWARE_LENGTH))
-        if hardware.has_transformers:
+        if (await read_hardware(link)).has_transformers:
             raise
         _LOGGER.warning("%s. The meter's hardware has no transformers", err)
         return NO_TRANSFORMERS

@@ -246,10 +246,10 @@ class Meter:
         """What can be read in addition to the registers, less often."""
         return SLOW_TABLES
 
-    async def read_slow_table(self, name: str) -> Mapping[str, Value] | None:
+    async def read_slow_table(self, name: str) -> Mapping[str, Value | None] | None:
         """Return the values of a slow table by key, None if the meter does not have it.
 
-        What has not happened yet has no value.
+        What has not happened yet has no value, or None.
 
         Raises MeterError, and RefusalError when the meter refuses a table.
         """

@@ -11,8 +11,8 @@ MINUTE = 60.0
 QUARTER_HOUR = 900.0
 """Logs are in non-volatile memory, which should be read seldom."""
 
-type Reader = Callable[[], Awaitable[Mapping[str, Value]]]
-"""Reads the values of a slow table; raises MeterError."""
+type Reader = Callable[[], Awaitable[Mapping[str, Value | None]]]
+"""Reads the values of a slow table; raises MeterError. None is no value at present."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ flat, by the keys under which they are shown.
 from collections.abc import Mapping
 from functools import partial
 
-from .discovery import MeterIdentity, read_log_dimensions
+from .discovery import MeterIdentity, read_hardware, read_log_dimensions
 from .errors import RefusalError
 from .link import Link
 from .refusals import is_out_of_reach
@@ -43,12 +43,12 @@ from .tables.power_quality import (
 )
 from .tables.status import (
     DISCONNECT_OFFSET,
-    HARDWARE_LENGTH,
     MANUFACTURER_STATUS_LENGTH_OFFSET,
+    Hardware,
     decode_alarms,
     decode_disconnect_state,
-    decode_hardware,
     decode_mode_status_length,
+    decode_open_relays,
 )
 
 _BT00 = parse_table("BT00")
@@ -58,7 +58,6 @@ _BT55 = parse_table("BT55")
 _ET04 = parse_table("ET04")
 _ET09 = parse_table("ET09")
 _ET23 = parse_table("ET23")
-_ET29 = parse_table("ET29")
 _ET81 = parse_table("ET81")
 
 _OUTAGE_LOG = "ET81"
@@ -86,21 +85,46 @@ async def _prepare_tariff(link: Link, _identity: MeterIdentity) -> Reader:
     return read
 
 
-async def _prepare_alarms(link: Link, _identity: MeterIdentity) -> Reader:
+async def _prepare_alarms(link: Link, identity: MeterIdentity) -> Reader:
     length = decode_mode_status_length(
         await link.read(_BT00, MANUFACTURER_STATUS_LENGTH_OFFSET, 1)
     )
+    firmware = identity.firmware_version
+    told: Hardware | None = None
 
     async def read() -> Mapping[str, Value]:
-        alarms = decode_alarms(await link.read(_BT03, 0, length))
-        return {f"alarm_{name}": raised for name, raised in alarms.items()}
+        nonlocal told
+        told = told or await _hardware_if_told(link)
+        # Most alarms do not depend on the hardware, and do not wait for it.
+        hardware = told or Hardware()
+        status = await link.read(_BT03, 0, length)
+        alarms, relays = decode_alarms(status), decode_open_relays(status)
+        return {
+            **{
+                f"alarm_{name}": raised
+                for name, raised in alarms.items()
+                if hardware.has_alarm(name, firmware)
+            },
+            **{
+                f"control_relay_{number}": relays[number]
+                for number in hardware.relays(firmware)
+                if number in relays
+            },
+        }
 
     return read
 
 
+async def _hardware_if_told(link: Link) -> Hardware | None:
+    """Return the hardware, without any where it stays hidden, None while not told."""
+    try:
+        return await read_hardware(link)
+    except RefusalError as err:
+        return Hardware() if is_out_of_reach(err) else None
+
+
 async def _prepare_disconnect(link: Link, _identity: MeterIdentity) -> Reader | None:
-    hardware = decode_hardware(await link.read(_ET29, 0, HARDWARE_LENGTH))
-    if not hardware.has_disconnect:
+    if not (await read_hardware(link)).has_disconnect:
         return None
 
     async def read() -> Mapping[str, Value]:

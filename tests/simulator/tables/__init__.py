@@ -17,6 +17,7 @@ from . import (
     power,
     registers,
     status,
+    switching,
 )
 from .layout import (
     LARGE_TABLES,
@@ -53,5 +54,6 @@ __all__ = [
     "power",
     "registers",
     "status",
+    "switching",
     "table",
 ]

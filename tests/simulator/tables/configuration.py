@@ -14,6 +14,7 @@ def hardware(view: View) -> bytes:
     features = [9, 10, 14]
     if profile.disconnect:
         features.append(5)
+    features += [5 + number for number in profile.relays]
     if profile.mbus:
         features.append(8)
     if profile.transformer:
@@ -62,6 +63,7 @@ def meter_configuration(view: View) -> bytes:
     base = 146 + shift + 4 * (profile.max_tiers - 1)
     layout = (
         Layout(base + (60 if profile.generation4 else 40))
+        .put(3, "B", profile.step_tariff << 5)
         .put(78 + shift, "H", 60)
         .put(93 + shift, "B", 5 if profile.transformer else 0)
         .put(base + 5, "B", 1)

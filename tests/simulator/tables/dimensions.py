@@ -6,6 +6,7 @@ from .mbus import CONFIGURATION, DATA, DATA_TYPES, MORE, STATUS, devices
 
 _DATE_FIELD = 0b10  # BT21.0: season is bit 0, event date and time bit 1
 NO_DEMAND = Demand(sources=(), maxima=(), coincidents=())
+MODULES, MODULE_RECORD = 6, 7  # ET11.32, 33: entries of ET54, and their length
 _ET11_LENGTHS = (((4, 30), 39), ((4, 0), 38), ((3, 50), 32), ((3, 40), 28))
 
 
@@ -113,7 +114,7 @@ def manufacturer_dimensions(view: View) -> bytes:
         .put(14, "I", 0)
         .put(18, "BBBBBBBBB", 10, 10, 65, 120, 6, 10, 10, DATA_TYPES, 80)
         .put(27, "BHH", 10, 261, 769)
-        .put(32, "BBBBH", 6, 7, 2, 10, 1250)
+        .put(32, "BBBBH", MODULES, MODULE_RECORD, 2, 10, 1250)
         .put(38, "B", 3)
     )
     length = next((n for since, n in _ET11_LENGTHS if profile.since(*since)), 27)

@@ -1,7 +1,7 @@
 """What state the meter is in: BT03, ET23, ET54, ET70."""
 
 from ..alarms import alarm_field
-from .dimensions import compatibility_flags
+from .dimensions import MODULE_RECORD, MODULES, compatibility_flags
 from .layout import Layout, View, Writer, table
 
 _ET54_LENGTHS = (
@@ -18,7 +18,8 @@ CALENDAR = 0x0001_2F05
 @table("BT03")
 def alarms(view: View) -> bytes:
     """The meter's alarms, one bit each."""
-    return alarm_field(view.state.alarms, view.profile.firmware[:2])
+    alarms = view.state.alarms_at(view.time)
+    return alarm_field(alarms, view.profile.firmware[:2])
 
 
 @table("ET23", Writer.ADVANCED)
@@ -44,6 +45,11 @@ def meter_status(view: View) -> bytes:
         .put(19, "B", view.history.opted_out)
         .put(44, "B", override.reason if override else 0)
     )
+    for number, operation in view.state.switchings.items():
+        start = 62 if number == 1 else 103 + MODULES * MODULE_RECORD
+        remaining = operation.remaining(view.time)
+        pending = operation.pending(view.time)
+        layout.put(start, "BHH", pending, remaining, operation.total)
     if profile.since(3, 60):
         layout.put(68, "BH", view.state.wiring, 0)
     if profile.since(3, 70):

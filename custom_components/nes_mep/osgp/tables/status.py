@@ -1,4 +1,4 @@
-"""The state of the meter: alarms (BT03), load disconnect (ET23), hardware (ET29)."""
+"""The meter's state and hardware: alarms, relays, disconnect (BT03, ET23, ET29)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,15 +21,29 @@ _ALARM_BITS: Mapping[str, tuple[tuple[int, int], ...]] = {
     "power_failure": ((2, 3),),
     "cover_removed": ((2, 4),),
     "reverse_energy": ((2, 5),),
+    "disconnect_error": ((2, 7),),
     "neutral_fault": ((3, 3),),
     "phase_loss": ((4, 4),),
     "phase_inversion": ((4, 5),),
     "unused_phase_current": ((5, 2),),
+    "prepay_exhausted": ((6, 4),),
+    "prepay_warning": ((6, 5),),
     "magnetic_tamper": ((7, 1),),
     "power_quality": ((7, 3),),
+    "load_side_voltage": ((7, 7),),
     "unbalanced_voltage": ((8, 0),),
 }
 """Byte and bit of the alarms that concern an owner; any of several raises one."""
+
+_OF_A_DISCONNECT = frozenset(
+    {"disconnect_error", "load_side_voltage", "prepay_exhausted", "prepay_warning"}
+)
+"""Alarms that say something of a load disconnect, or of what opens it."""
+_SINCE: Mapping[str, tuple[int, int]] = {"load_side_voltage": (3, 30)}
+"""Firmware that brought an alarm in a byte that was there before."""
+
+_OPEN_RELAY_BITS: Mapping[int, tuple[int, int]] = {1: (4, 3), 2: (9, 0)}
+_SECOND_RELAY_SINCE = (4, 30)
 
 _DISCONNECT_STATES = ("closed", "closing", "open", "opening")
 
@@ -54,6 +68,20 @@ def decode_alarms(data: bytes) -> dict[str, bool]:
     }
 
 
+def decode_open_relays(data: bytes) -> dict[int, bool]:
+    """Decode from BT03 whether the control relays are open, by their number.
+
+    Shorter tables of older firmware have the first only. A relay that the meter lacks
+    (ET29) reads as closed.
+    """
+    table = TableData("BT03", data)
+    return {
+        number: table.bit(byte, bit)
+        for number, (byte, bit) in _OPEN_RELAY_BITS.items()
+        if byte < len(data)
+    }
+
+
 def decode_disconnect_state(data: bytes) -> str:
     """Decode ET23.94: closed, closing, open or opening, as it was commanded."""
     table = TableData("ET23", data, start=DISCONNECT_OFFSET)
@@ -71,9 +99,22 @@ class Hardware:
     transformers.
     """
 
-    has_disconnect: bool
-    has_mbus: bool
-    has_transformers: bool
+    has_disconnect: bool = False
+    has_mbus: bool = False
+    has_transformers: bool = False
+    has_first_relay: bool = False
+    has_second_relay: bool = False
+
+    def relays(self, firmware: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the numbers of the control relays of a meter of this firmware."""
+        second = self.has_second_relay and firmware >= _SECOND_RELAY_SINCE
+        return (1,) * self.has_first_relay + (2,) * second
+
+    def has_alarm(self, name: str, firmware: tuple[int, ...]) -> bool:
+        """Return whether an alarm concerns a meter of this firmware."""
+        return firmware >= _SINCE.get(name, (0, 0)) and (
+            self.has_disconnect or name not in _OF_A_DISCONNECT
+        )
 
 
 def decode_hardware(data: bytes) -> Hardware:
@@ -84,4 +125,6 @@ def decode_hardware(data: bytes) -> Hardware:
         has_disconnect=table.bit(0, 5),
         has_mbus=table.bit(1, 0),
         has_transformers=table.bit(2, 1) or table.bit(2, 4),
+        has_first_relay=table.bit(0, 6),
+        has_second_relay=table.bit(0, 7),
     )
