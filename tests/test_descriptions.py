@@ -10,6 +10,7 @@ import pytest
 
 from custom_components.nes_mep.binary_sensor import LINK_PROBLEM
 from custom_components.nes_mep.button import BUTTONS
+from custom_components.nes_mep.const import DOMAIN
 from custom_components.nes_mep.descriptions import (
     BINARY_SENSORS,
     HISTORY_PROGRESS,
@@ -18,6 +19,7 @@ from custom_components.nes_mep.descriptions import (
     SLOW_TABLE_SENSORS,
     describe_register,
     describe_sensor,
+    name_placeholders,
 )
 from custom_components.nes_mep.event import LINK_DESCRIPTION, METER_EVENT_DESCRIPTION
 from custom_components.nes_mep.mbus import (
@@ -47,6 +49,12 @@ from homeassistant.util import slugify
 from tools import entities
 
 from .test_texts import FOLDER, TEXTS
+
+ENGLISH = {
+    f"component.{DOMAIN}.entity.sensor.{key}.name": texts["name"]
+    for key, texts in TEXTS["entity"]["sensor"].items()
+}
+"""The English names of sensors, as Home Assistant hands them out."""
 
 ICONS: dict[str, Any] = json.loads((FOLDER / "icons.json").read_text())["entity"]
 
@@ -213,7 +221,7 @@ def test_names() -> None:
             used.setdefault(platform, set()).add(key)
             name = TEXTS["entity"][platform][key]["name"]
             wanted = {field for _, field, _, _ in Formatter().parse(name) if field}
-            assert wanted <= placeholders(platform, each).keys(), key
+            assert wanted <= name_placeholders(each, ENGLISH).keys(), key
     # Examples of demands do not use all that there are.
     assert used == {platform: set(TEXTS["entity"][platform]) for platform in used}
 
@@ -243,19 +251,7 @@ def test_names_differ() -> None:
 def name_of(platform: str, description: EntityDescription) -> str:
     """Return the English name of an entity."""
     name: str = TEXTS["entity"][platform][description.translation_key]["name"]
-    return name.format(**placeholders(platform, description))
-
-
-def placeholders(platform: str, description: EntityDescription) -> dict[str, str]:
-    """Return what fills the English name of an entity."""
-    parts = getattr(description, "name_parts", None) or {}
-    return {
-        **(description.translation_placeholders or {}),
-        **{
-            placeholder: ", ".join(name_of(platform, each) for each in descriptions)
-            for placeholder, descriptions in parts.items()
-        },
-    }
+    return name.format(**name_placeholders(description, ENGLISH))
 
 
 def name_parts(description: EntityDescription) -> Iterator[EntityDescription]:

@@ -16,6 +16,7 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
 from .coordinator import MeterCoordinator
+from .descriptions import name_placeholders
 from .osgp import Value
 from .registry import is_first_meter
 
@@ -60,22 +61,8 @@ class NesMepEntity(CoordinatorEntity[MeterCoordinator]):
     ) -> None:
         """Complete the name, once its translations are known."""
         super().add_to_platform_start(hass, platform, parallel_updates)
-        description = self.entity_description
-        if parts := getattr(description, "name_parts", None):
-            self._attr_translation_placeholders = {
-                **(description.translation_placeholders or {}),
-                **{
-                    placeholder: ", ".join(map(self._name_of, descriptions))
-                    for placeholder, descriptions in parts.items()
-                },
-            }
-
-    def _name_of(self, description: EntityDescription) -> str:
-        """Return the translated name that a description gives."""
-        data = self.platform_data
-        key = f"component.{DOMAIN}.entity.{data.domain}.{description.translation_key}"
-        return data.platform_translations[f"{key}.name"].format(
-            **(description.translation_placeholders or {})
+        self._attr_translation_placeholders = name_placeholders(
+            self.entity_description, self.platform_data.platform_translations
         )
 
 

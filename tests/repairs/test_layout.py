@@ -21,8 +21,8 @@ async def test_layout_changes(house: House, meter: SimulatedMeter) -> None:
     said = house.placeholders(LAYOUT_CHANGED)
     assert said["firmware"] == said["firmware_before"] == "3.70.24"
     assert int(said["version"]) == int(said["version_before"]) + 1
-    assert said["came"].startswith("Reactive energy Q1, ")
-    assert said["came"].count(", ") == 9
+    assert said["came"].startswith("Reactive energy Q1; ")
+    assert said["came"].count("; ") == 9
     assert said["came"].endswith(")")
     assert said["went"] == "–"
     assert "demand_resets" in entity_ids(house.hass, entry)

@@ -9,6 +9,7 @@ from .energy import ENERGY_SENSORS
 from .expand import MeterSensorDescription
 from .history import HISTORY_PROGRESS
 from .link_counters import LINK_SENSORS
+from .names import name_placeholders, sensor_name
 from .present_values import POWER_SENSORS
 from .state import (
     ACTIVE_TARIFF,
@@ -34,6 +35,8 @@ __all__ = [
     "MeterSensorDescription",
     "describe_register",
     "describe_sensor",
+    "name_placeholders",
+    "sensor_name",
 ]
 
 REGISTER_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {

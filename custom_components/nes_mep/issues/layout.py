@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.translation import async_get_translations
 
 from ..const import DOMAIN
-from ..descriptions import describe_register
+from ..descriptions import describe_register, sensor_name
 from ..link.storage import MeterStorage, StoredLayout
 from ..osgp import HostClock
 from . import LAYOUT_CHANGED, async_clear_issue, async_raise_issue
@@ -88,14 +88,13 @@ class LayoutIssue:
         texts = await async_get_translations(
             self._hass, self._hass.config.language, "entity", {DOMAIN}
         )
-        names: list[str] = []
-        for key in keys:
-            if (description := describe_register(key)) is not None:
-                path = f"component.{DOMAIN}.entity.sensor.{description.translation_key}"
-                text = texts.get(f"{path}.name", key)
-                placeholders = description.translation_placeholders or {}
-                names.append(text.format(**placeholders))
-        shown = ", ".join(names[:_NAMES_SHOWN])
+        names = [
+            sensor_name(description, texts)
+            for description in map(describe_register, keys)
+            if description is not None
+        ]
+        # Names have commas themselves.
+        shown = "; ".join(names[:_NAMES_SHOWN])
         more = len(names) - _NAMES_SHOWN
         return f"{shown} … (+{more})" if more > 0 else shown or "–"
 
