@@ -6,6 +6,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from osgp import DecodeError
+from osgp.tables.event_kinds import event_meaning
 from osgp.tables.events import (
     EventLogDimensions,
     MeterEvent,
@@ -26,6 +27,7 @@ from osgp.tables.logs import (
 )
 
 _DIMENSIONS = EventLogDimensions(argument_length=2, entries=7)
+_FIRMWARE = (3, 70, 24)
 _BEGIN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
@@ -66,7 +68,7 @@ def _events(log: bytes, count: int | None = None) -> tuple[MeterEvent, ...]:
         header, _DIMENSIONS.entry_length, _DIMENSIONS.entries, count=count
     )
     assert len(spans) <= 2
-    return decode_events(header, _read(log, spans), _DIMENSIONS)
+    return decode_events(header, _read(log, spans), _DIMENSIONS, _FIRMWARE)
 
 
 def test_dimensions() -> None:
@@ -107,13 +109,17 @@ def test_circular_order(last_index: int, count: int) -> None:
     assert [event.sequence_number for event in events] == numbers[7 - count :]
     for event in events:
         number = event.sequence_number
+        argument = bytes([number & 0xFF, 7])
+        name, details = event_meaning(number % 100, argument, _FIRMWARE)
         assert event == MeterEvent(
             sequence_number=number,
             time=_BEGIN + timedelta(seconds=number),
             event_id=number % 100,
             user="mep",
-            argument=bytes([number & 0xFF, 7]),
+            argument=argument,
             log="BT74",
+            name=name,
+            details=details,
         )
 
 
@@ -137,7 +143,7 @@ def test_entry_that_is_newer_than_the_header() -> None:
     """The log was overwritten while it was read."""
     header = decode_log_header("BT74", LogKind.EVENTS, _log([5], 0)[:11])
     with pytest.raises(DecodeError, match="newer than the header"):
-        decode_events(header, _log([9], 0)[11:25], _DIMENSIONS)
+        decode_events(header, _log([9], 0)[11:25], _DIMENSIONS, _FIRMWARE)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +155,7 @@ def test_users(user: int, name: str) -> None:
     entry = bytearray(_log([1], 0)[11:25])
     entry[8:10] = user.to_bytes(2, "little")
     header = decode_log_header("ET79", LogKind.EVENTS, _log([1], 0)[:11])
-    (event,) = decode_events(header, bytes(entry), _DIMENSIONS)
+    (event,) = decode_events(header, bytes(entry), _DIMENSIONS, _FIRMWARE)
     assert (event.user, event.log) == (name, "ET79")
 
 
@@ -157,14 +163,14 @@ def test_event_without_time() -> None:
     """A meter without a clock still logs events."""
     entry = bytes(6) + _log([1], 0)[17:25]
     header = decode_log_header("BT74", LogKind.EVENTS, _log([1], 0)[:11])
-    assert decode_events(header, entry, _DIMENSIONS)[0].time is None
+    assert decode_events(header, entry, _DIMENSIONS, _FIRMWARE)[0].time is None
 
 
 def test_part_of_an_entry() -> None:
     """Bytes that are no whole entries are refused."""
     header = decode_log_header("BT74", LogKind.EVENTS, _log([1], 0)[:11])
     with pytest.raises(DecodeError, match="whole entries"):
-        decode_events(header, bytes(15), _DIMENSIONS)
+        decode_events(header, bytes(15), _DIMENSIONS, _FIRMWARE)
 
 
 def test_entries_after() -> None:
@@ -204,6 +210,8 @@ def test_merged_logs() -> None:
                 user="none",
                 argument=b"",
                 log=log,
+                name="power_down",
+                details={},
             )
             for number in numbers
         ]
@@ -247,7 +255,7 @@ def test_arbitrary_bytes(data: bytes, argument_length: int) -> None:
     dimensions = EventLogDimensions(argument_length=argument_length, entries=5)
     try:
         header = decode_log_header("BT74", LogKind.EVENTS, data)
-        events = decode_events(header, data[11:], dimensions)
+        events = decode_events(header, data[11:], dimensions, _FIRMWARE)
     except DecodeError:
         return
     numbers = [event.sequence_number for event in events]

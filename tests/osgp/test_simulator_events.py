@@ -52,11 +52,11 @@ def test_first_events() -> None:
     assert unpack_from("<BHHIH", data) == (0b100, 8, 7, 8, 8)
     found = entries(data)
     assert [entry[0] for entry in found] == list(range(1, 9))
-    assert [entry[3] for entry in found] == [0x805, *(1, 2) * 3, 0x813]
+    assert [entry[3] for entry in found] == [88, *(1, 2) * 3, 28]
     assert found[5][1] == bytes([24, 12, 11, 9, 2, 47])
     assert (found[0][2], found[1][2]) == (0xFFFE, 0xFFFF)
     truth = meter.truth()
-    assert (truth["events"], truth["events.last"]) == (8, 0x813)
+    assert (truth["events"], truth["events.last"]) == (8, 28)
 
 
 def test_log_event() -> None:
@@ -98,7 +98,7 @@ def test_alternate_log() -> None:
     second = meter.log_event(6, alternate=True)
     third = meter.log_event(7)
     assert (second.number, third.number) == (first.number + 1, first.number + 2)
-    assert [entry[3] for entry in entries(read(meter, 0x84F))] == [0x841, 0x842, 6]
+    assert [entry[3] for entry in entries(read(meter, 0x84F))] == [9, 10, 6]
     assert [entry[0] for entry in entries(read(meter))[-2:]] == [
         first.number,
         third.number,

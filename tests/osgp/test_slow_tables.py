@@ -1,6 +1,7 @@
 """What is read beside the registers: subjects, events and M-Bus meters."""
 
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,8 +9,9 @@ import pytest
 
 from osgp import DecodeError, Meter, RefusalError, Value
 from osgp.tables.clock import decode_local_clock
+from osgp.tables.names import parse_table
 from osgp.tables.status import decode_alarms, decode_disconnect_state, decode_hardware
-from tests.simulator import PROFILES, Fault, SimulatedMeter
+from tests.simulator import PROFILES, Fault, Profile, SimulatedMeter
 
 _EVERY_PROFILE = pytest.mark.parametrize("profile", PROFILES)
 _ZONE = ZoneInfo("Europe/Copenhagen")
@@ -167,6 +169,35 @@ async def test_events(meter: Meter, simulated: SimulatedMeter) -> None:
     assert event.time == simulated.time.replace(microsecond=0)
     assert [event] == list(await meter.read_events(count=1))
     assert (await meter.read_events(count=3))[-1] == event
+
+
+def _module(minor: int) -> SimulatedMeter:
+    """Return a control point module with the logs of a meter of 3.70."""
+
+    class ModuleProfile(Profile):
+        def since(self, major: int, minor: int) -> bool:
+            return (major, minor) <= (3, 70)
+
+    meter = replace(PROFILES["fw_3_70"], firmware=(1, minor, 0))
+    same = {field.name: getattr(meter, field.name) for field in fields(meter)}
+    module = SimulatedMeter(ModuleProfile(**same), paced=False)
+    module.freeze()
+    return module
+
+
+@pytest.mark.parametrize(
+    ("simulated", "has_logs"), [(_module(19), False), (_module(20), True)]
+)
+async def test_logs_of_a_module(
+    meter: Meter, simulated: SimulatedMeter, has_logs: bool
+) -> None:
+    """Control point modules have the newer logs since their own 1.20."""
+    simulated.log_event(9, alternate=True)
+    newest = (await meter.read_events())[-1]
+    assert (newest.log == "ET79") is has_logs
+    await meter.read_slow_table("outages")
+    tables = {request.table for request in simulated.requests}
+    assert (parse_table("ET81") in tables) is has_logs
 
 
 async def test_events_of_a_cleared_log(meter: Meter, simulated: SimulatedMeter) -> None:

@@ -9,8 +9,9 @@ from .quality import OLD_OUTAGES, Outage
 NO_USER = 0xFFFF
 POWER_LINE = 0xFFFE
 MEP_USER = 0xFFFD
-POWER_DOWN, POWER_UP = 1, 2  # ANSI C12.19 history codes; the guide has no event ids
-_MANUFACTURER = 0x800  # C12.19: bit 11 of an event id, set for a manufacturer's own
+POWER_DOWN, POWER_UP = 1, 2  # ids as in C12.19; those from 64 on are Echelon's own
+_PROCEDURE, _TABLE_WRITTEN, _PENDING_ACTIVATED, _INTERFACE = 9, 10, 28, 88
+_POWER_FAILURE = b"\3"  # why the meter started
 _LARGEST = 0xFFF
 ARGUMENT_LENGTH = 2  # BT71.3
 
@@ -86,7 +87,7 @@ class EventLogs:
     def add_outage(self, outage: Outage) -> None:
         """Log that the power went and came back."""
         self.add(POWER_DOWN, outage.start)
-        self.add(POWER_UP, outage.end)
+        self.add(POWER_UP, outage.end, _POWER_FAILURE)
 
     def newest(self, *, alternate: bool = False) -> Event | None:
         """Return the last entry of a log."""
@@ -98,12 +99,12 @@ def past_events(primary: int, alternate: int) -> EventLogs:
     """Return the logs of a meter that had been at work for some months."""
     logs = EventLogs(primary, alternate)
     first = OLD_OUTAGES[0].start - timedelta(days=3, hours=2, minutes=11)
-    logs.add(_MANUFACTURER + 5, first, b"\1\0", POWER_LINE)
+    logs.add(_INTERFACE, first, b"\2", POWER_LINE)  # at commissioning
     if alternate:
-        for event_id in (0x41, 0x42):
-            logs.add(_MANUFACTURER + event_id, first, alternate=True)
+        for event_id in (_PROCEDURE, _TABLE_WRITTEN):
+            logs.add(event_id, first, b"\x10\x08", POWER_LINE, alternate=True)
     for outage in OLD_OUTAGES:
         logs.add_outage(outage)
     last = OLD_OUTAGES[-1].end + timedelta(days=2, hours=5)
-    logs.add(_MANUFACTURER + 19, last, b"\2\1", POWER_LINE)
+    logs.add(_PENDING_ACTIVATED, last, b"\x36\x10", POWER_LINE)  # BT54
     return logs

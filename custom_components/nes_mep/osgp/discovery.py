@@ -33,6 +33,10 @@ _ET04 = parse_table("ET04")
 _ET29 = parse_table("ET29")
 _ET36 = parse_table("ET36")
 
+_FIRST_METER_MAJOR: Final = 2
+_METER_3_70: Final = (3, 70, 0)
+_MODULE_1_20: Final = (1, 20, 0)
+
 _ERASED: Final = "\\xff" * SERIAL_NUMBER_LENGTH
 """The number in a table that was never written: all meters without one share it."""
 
@@ -54,6 +58,16 @@ class MeterIdentity:
     model: str
     firmware: str
     firmware_version: tuple[int, int, int]
+
+    @property
+    def is_meter(self) -> bool:
+        """Whether it is a meter. Control point modules have firmware of their own."""
+        return self.firmware_version[0] >= _FIRST_METER_MAJOR
+
+    @property
+    def is_like_3_70(self) -> bool:
+        """Whether it has what meters have since 3.70: modules have it since 1.20."""
+        return self.firmware_version >= (_METER_3_70 if self.is_meter else _MODULE_1_20)
 
 
 async def read_identity(link: Link, known_as: Collection[str] = ()) -> MeterIdentity:

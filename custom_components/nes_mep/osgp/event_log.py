@@ -1,5 +1,8 @@
 """Reading the meter's event logs: BT74, and ET79 on meters that have it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from .discovery import MeterIdentity
 from .errors import RefusalError, UnverifiedReplyError
 from .link import Link
@@ -25,12 +28,19 @@ _ET54 = parse_table("ET54")
 _DIMENSIONS = "BT71"
 _OLD_DIMENSIONS = "BT70"
 """Firmware without BT71 has the same two numbers in BT70."""
-_ALTERNATE_LOG_SINCE = (3, 70, 0)
 _ATTEMPTS = 3
 """The meter may write to a log while it is read; then it is read again."""
 
-type EventLogs = dict[str, EventLogDimensions]
-"""The event logs of a meter, by the name of their table."""
+
+@dataclass(frozen=True, slots=True)
+class EventLogs:
+    """The event logs of a meter: their dimensions, by the name of the table.
+
+    What their entries mean depends on the firmware.
+    """
+
+    dimensions: Mapping[str, EventLogDimensions]
+    firmware_version: tuple[int, int, int]
 
 
 async def read_event_logs(link: Link, identity: MeterIdentity) -> EventLogs:
@@ -45,18 +55,22 @@ async def read_event_logs(link: Link, identity: MeterIdentity) -> EventLogs:
             raise
         primary = await _read_dimensions(link, _OLD_DIMENSIONS)
     logs = {PRIMARY_EVENT_LOG: primary}
-    if identity.firmware_version >= _ALTERNATE_LOG_SINCE:
-        try:
-            entries = await link.read(_ET54, ALTERNATE_ENTRIES_OFFSET, 2)
-        except RefusalError as err:
-            if not is_out_of_reach(err):
-                raise
-            return logs
-        if count := decode_alternate_entries(entries):
-            logs[ALTERNATE_EVENT_LOG] = EventLogDimensions(
-                argument_length=primary.argument_length, entries=count
-            )
-    return logs
+    if identity.is_like_3_70 and (count := await _read_alternate_entries(link)):
+        logs[ALTERNATE_EVENT_LOG] = EventLogDimensions(
+            argument_length=primary.argument_length, entries=count
+        )
+    return EventLogs(logs, identity.firmware_version)
+
+
+async def _read_alternate_entries(link: Link) -> int:
+    """Read how many entries ET79 can hold: 0 if it is off or out of reach."""
+    try:
+        entries = await link.read(_ET54, ALTERNATE_ENTRIES_OFFSET, 2)
+    except RefusalError as err:
+        if not is_out_of_reach(err):
+            raise
+        return 0
+    return decode_alternate_entries(entries)
 
 
 async def _read_dimensions(link: Link, name: str) -> EventLogDimensions:
@@ -73,16 +87,13 @@ async def read_events(
     Only those after a sequence number, and of these the newest count. Raises
     MeterError.
     """
-    headers = {name: await _read_header(link, name) for name in logs}
-    newest = max(header.last_sequence_number for header in headers.values())
+    headers = [await _read_header(link, name) for name in logs.dimensions]
+    newest = max(header.last_sequence_number for header in headers)
     if after is not None and after > newest:
         # The logs were cleared, and this meter then counts from the start again.
         after = None
     return merge_events(
-        [
-            await _read_log(link, headers[name], dimensions, after, count)
-            for name, dimensions in logs.items()
-        ],
+        [await _read_log(link, logs, header, after, count) for header in headers],
         after,
         count,
     )
@@ -90,17 +101,18 @@ async def read_events(
 
 async def _read_log(
     link: Link,
+    logs: EventLogs,
     header: LogHeader,
-    dimensions: EventLogDimensions,
     after: int | None,
     count: int | None,
 ) -> tuple[MeterEvent, ...]:
     """Read the newest events of one log."""
+    dimensions = logs.dimensions[header.name]
     for _ in range(_ATTEMPTS):
         data = await _read_entries(link, header, dimensions, after, count)
         afterwards = await _read_header(link, header.name)
         if afterwards == header:
-            return decode_events(header, data, dimensions)
+            return decode_events(header, data, dimensions, logs.firmware_version)
         header = afterwards
     raise UnverifiedReplyError(f"{header.name} changed while it was read: try again")
 

@@ -58,11 +58,6 @@ _BT27 = parse_table("BT27")
 _ET04 = parse_table("ET04")
 _ET55 = parse_table("ET55")
 
-_ENERGY_UNITS_SINCE = (3, 70, 0)
-"""Firmware that can count energy in other units than 1 Wh (guide, ET55)."""
-_MODULE_ENERGY_UNITS_SINCE = (1, 20, 0)
-"""The same for control point modules, whose versions start at 1."""
-_FIRST_METER_MAJOR = 2
 _OUTAGE_SECONDS_SINCE = (2, 10, 0)
 
 
@@ -91,7 +86,7 @@ async def learn(
             dimensions=await patiently(link, lambda: _read_dimensions(link)),
             firmware_major=firmware[0],
             phases=None,
-            outage_minutes=_is_meter(identity) and firmware < _OUTAGE_SECONDS_SINCE,
+            outage_minutes=identity.is_meter and firmware < _OUTAGE_SECONDS_SINCE,
         )
     unknown: dict[str, MeterError] = {}
     for fact, (table, ask) in _QUESTIONS.items():
@@ -193,11 +188,11 @@ async def _read_energy_unit(
 ) -> int:
     """Return what a count of an energy register stands for: 1, 10 or 100 Wh.
 
+    It is other than 1 only with newer firmware (guide, ET55).
     ET55 and ET42 say the same; one that does not answer is not needed. Where both are
     out of reach, a meter without transformers counts 1 Wh, as the guide has it.
     """
-    since = _ENERGY_UNITS_SINCE if _is_meter(identity) else _MODULE_ENERGY_UNITS_SINCE
-    if identity.firmware_version < since:
+    if not identity.is_like_3_70:
         return 1
     units: set[int] = set()
     errors: list[MeterError] = []
@@ -236,11 +231,6 @@ async def _read_defined_unit(link: Link, _identity: MeterIdentity) -> int:
     if definition.energy_unit is None:
         raise DecodeError("ET42", 0, 0, "it has no unit of energies")
     return definition.energy_unit
-
-
-def _is_meter(identity: MeterIdentity) -> bool:
-    """Return whether it is a meter, not a control point module."""
-    return identity.firmware_version[0] >= _FIRST_METER_MAJOR
 
 
 type _Ask = Callable[[Link, MeterIdentity, RegisterMap], Awaitable[Any]]

@@ -61,7 +61,6 @@ _ET23 = parse_table("ET23")
 _ET81 = parse_table("ET81")
 
 _OUTAGE_LOG = "ET81"
-_OUTAGE_LOG_SINCE = (3, 70, 0)
 
 
 async def _prepare_clock(link: Link, _identity: MeterIdentity) -> Reader:
@@ -137,7 +136,7 @@ async def _prepare_disconnect(link: Link, _identity: MeterIdentity) -> Reader | 
 async def _prepare_outages(link: Link, identity: MeterIdentity) -> Reader:
     """Prefer the outage log, which is newer and longer, to the records of ET09."""
     log: LogDimensions | None = None
-    if identity.firmware_version >= _OUTAGE_LOG_SINCE:
+    if identity.is_like_3_70:
         try:
             log = (await read_log_dimensions(link)).get(_OUTAGE_LOG)
         except RefusalError as err:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from .event_arguments import EventDetails
+from .event_kinds import event_meaning
 from .fields import TableData, optional_date_time
 from .logs import LogHeader
 
@@ -57,8 +59,8 @@ class MeterEvent:
 
     time is in UTC, and None where the meter had no time. user is who accessed the
     meter: "none", "power_line", "mep", or the number of a user of the optical port. log
-    is the name of the table. event_id and argument are explained in the manual of the
-    meter.
+    is the name of the table. name and details are what event_id and argument mean: see
+    event_meaning.
     """
 
     sequence_number: int
@@ -67,6 +69,8 @@ class MeterEvent:
     user: str
     argument: bytes
     log: str
+    name: str
+    details: EventDetails
 
 
 def entries_after(header: LogHeader, after: int) -> int:
@@ -80,12 +84,16 @@ def entries_after(header: LogHeader, after: int) -> int:
 
 
 def decode_events(
-    header: LogHeader, data: bytes, dimensions: EventLogDimensions
+    header: LogHeader,
+    data: bytes,
+    dimensions: EventLogDimensions,
+    firmware_version: tuple[int, int, int],
 ) -> tuple[MeterEvent, ...]:
     """Decode entries of an event log: the bytes of entry_spans(), newest last.
 
     Entries keep the low half of their sequence number only; the rest follows from
-    the header, counted back from the newest entry.
+    the header, counted back from the newest entry. What an event means depends on the
+    firmware.
     """
     length = dimensions.entry_length
     table = TableData(header.name, data)
@@ -98,16 +106,19 @@ def decode_events(
         if newer < 0:
             raise table.error(offset + 6, 2, "newer than the header says")
         user = table.uint(offset + 8, 2)
+        event_id = table.uint(offset + 10, 2) & 0xFFF
+        argument = table.raw(offset + _FIXED_ENTRY_LENGTH, dimensions.argument_length)
+        name, details = event_meaning(event_id, argument, firmware_version)
         events.append(
             MeterEvent(
                 sequence_number=newer,
                 time=optional_date_time(table, offset, UTC),
-                event_id=table.uint(offset + 10, 2) & 0xFFF,
+                event_id=event_id,
                 user=_USERS.get(user, str(user)),
-                argument=table.raw(
-                    offset + _FIXED_ENTRY_LENGTH, dimensions.argument_length
-                ),
+                argument=argument,
                 log=header.name,
+                name=name,
+                details=details,
             )
         )
     return tuple(reversed(events))

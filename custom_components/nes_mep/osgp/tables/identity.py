@@ -32,20 +32,27 @@ class GeneralInformation:
 
 
 def decode_general_information(data: bytes) -> GeneralInformation:
-    """Decode BT01, 16 bytes.
-
-    The firmware version has its high byte first: 4 bits major, 7 bits minor and
-    5 bits build number.
-    """
+    """Decode BT01, 16 bytes."""
     table = TableData("BT01", data)
-    version = int.from_bytes(table.raw(14, 2))
-    major, minor, build = version >> 12, version >> 5 & 0x7F, version & 0x1F
+    version = decode_firmware_version(table.raw(14, 2))
     return GeneralInformation(
         manufacturer=table.text(0, 4),
         model=table.text(4, 8),
-        firmware=f"{major}.{minor:02d}.{build:02d}",
-        firmware_version=(major, minor, build),
+        firmware=firmware_text(version),
+        firmware_version=version,
     )
+
+
+def decode_firmware_version(data: bytes) -> tuple[int, int, int]:
+    """Decode two bytes, high byte first: 4 bits major, 7 bits minor, 5 bits build."""
+    version = int.from_bytes(data)
+    return version >> 12, version >> 5 & 0x7F, version & 0x1F
+
+
+def firmware_text(version: tuple[int, int, int]) -> str:
+    """Return a firmware version as x.yy.zz."""
+    major, minor, build = version
+    return f"{major}.{minor:02d}.{build:02d}"
 
 
 def decode_serial_number(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Names of tables: standard (BT23) and extended ones (ET03)."""
+"""Names of tables and procedures: standard (BT23, BP10) and extended (ET03, EP02)."""
 
 import re
 
@@ -15,6 +15,11 @@ def table_name(table: int) -> str:
     """Return the name of a table id: BT23 for 23, ET03 for 2051."""
     kind, number = ("BT", table) if table < EXTENDED else ("ET", table - EXTENDED)
     return f"{kind}{number:02d}"
+
+
+def procedure_name(procedure: int) -> str:
+    """Return the name of the number of a procedure: BP10 for 10, EP02 for 2050."""
+    return table_name(procedure).replace("T", "P")
 
 
 def parse_table(text: str) -> int:
