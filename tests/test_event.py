@@ -1,6 +1,7 @@
 """Tests of the meter's event log: the event entity and the action."""
 
 from datetime import timedelta
+from itertools import batched
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from .common import entity_ids, make_entry, pass_time, poll, set_up, states, unavailable
 from .driven_clock import DrivenClock
+from .event_vectors import EVENTS
 from .simulator import Fault, SimulatedMeter
 from .values import NOON, Clock
 
@@ -54,7 +56,7 @@ async def test_new_entries_are_told(
 
     clock.now += timedelta(minutes=2)
     number = meter.log_event(0x123, b"\x12\x34", 0xFFFD).number
-    meter.log_event(7)
+    meter.log_event(27, b"\x01")
     changes = async_capture_events(hass, EVENT_STATE_CHANGED)
     await pass_time(hass, host_clock, 300)
     entity_id = entity_ids(hass, entry)["meter_event"]
@@ -65,18 +67,56 @@ async def test_new_entries_are_told(
     ]
     assert numbers == [number, number + 1]
     assert told(hass, entry) == {
-        "event_type": "logged",
+        "event_type": "tariff_switched",
         "sequence_number": number + 1,
         "time": "2026-06-21T12:02:00+00:00",
-        "event_id": 7,
+        "event_id": 27,
         "user": "none",
-        "argument": "0000",
+        "argument": "0100",
         "log": "BT74",
+        "tariff": 2,
     }
 
     before = states(hass, entry)["meter_event"]
     await pass_time(hass, host_clock, 300)
     assert states(hass, entry)["meter_event"] == before
+
+
+@pytest.mark.parametrize("profile", ["fw_3_70"])
+@pytest.mark.usefixtures("everything_enabled")
+async def test_every_event(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, host_clock: DrivenClock
+) -> None:
+    """Each event is told by its name and with its details, and the action has both."""
+    entry = await set_up(hass, make_entry(meter, url))
+    entity_id = entity_ids(hass, entry)["meter_event"]
+    changes = async_capture_events(hass, EVENT_STATE_CHANGED)
+    for batch in batched(EVENTS, 50, strict=False):  # the log has room for 100
+        for event_id, argument, _, _ in batch:
+            meter.log_event(event_id, bytes.fromhex(argument))
+        await pass_time(hass, host_clock, 300)
+
+    fields = ("event_id", "argument", "event_type")
+    common = {*fields, "sequence_number", "time", "user", "log"}
+    told = [
+        change.data["new_state"].attributes
+        for change in changes
+        if change.data["entity_id"] == entity_id
+    ]
+    answer = await read_events(hass, config_entry_id=entry.entry_id, count=90)
+    for events, known in ((told, EVENTS), (answer["events"], EVENTS[-90:])):
+        shown = [
+            (
+                *(event[field] for field in fields),
+                {
+                    name: tuple(detail) if isinstance(detail, list) else detail
+                    for name, detail in event.items()
+                    if name not in common | {"event_types", "friendly_name"}
+                },
+            )
+            for event in events
+        ]
+        assert shown == known
 
 
 @pytest.mark.parametrize("profile", ["fw_3_70"])
@@ -155,19 +195,21 @@ async def test_read_events(
 ) -> None:
     """The action answers with all entries or the newest ones, the newest last."""
     entry = await set_up(hass, make_entry(meter, url))
-    last = meter.log_event(0x801, b"\x01", 3, NOON)
+    last = meter.log_event(48, b"\x05", 3, NOON)
     data = {} if count is None else {"count": count}
 
     events = (await read_events(hass, config_entry_id=entry.entry_id, **data))["events"]
 
     assert len(events) == count or meter.truth()["events"]
     assert events[-1] == {
+        "event_type": "reverse_energy",
         "sequence_number": last.number,
         "time": "2026-06-21T12:00:00+00:00",
-        "event_id": 0x801,
+        "event_id": 48,
         "user": "3",
-        "argument": "0100",
+        "argument": "0500",
         "log": "BT74",
+        "phases": ["L1", "L3"],
     }
     numbers = [event["sequence_number"] for event in events]
     assert numbers == sorted(numbers)

@@ -11,12 +11,14 @@ from typing import Any, Final
 import pytest
 
 from custom_components.nes_mep.const import DOMAIN
+from custom_components.nes_mep.osgp import EVENT_NAMES
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.translation import async_get_translations
 from homeassistant.util import slugify
 
 from .common import make_entry, set_up
+from .event_vectors import EVENTS
 from .simulator import SimulatedMeter
 
 FOLDER = Path(__file__).parent.parent / "custom_components" / DOMAIN / "translations"
@@ -24,24 +26,34 @@ FOLDER = Path(__file__).parent.parent / "custom_components" / DOMAIN / "translat
 PROMISED: Final = {"en", "da", "de", "fr", "it", "nb", "nl", "pl", "sv"}
 """The languages that the integration promises."""
 
-SAME_EVERYWHERE: Final = {"Port", "TLS", "maximum", "minimum"}
+SAME_EVERYWHERE: Final = {
+    *("Argument", "Digest", "Display", "Firmware", "MEP"),
+    *("Port", "Stack", "Status", "TLS", "Watchdog", "maximum", "minimum"),
+}
 """Texts that some languages have as they are in English, and that none would mistake."""
 
 SAME: Final[Mapping[str, set[str]]] = {
-    "da": {"Flow", "Flow {register}", "Import"},
-    "fr": {"Mode", "Options", "Table", "Tables", "Volume", "Volume {register}"},
-    "it": {"Volume", "Volume {register}"},
+    "da": {
+        *("Data", "Flow", "Flow {register}", "Import", "Log", "Procedure", "Timeout"),
+    },
+    "de": {"Code", "Phase"},
+    "fr": {
+        *("Angle", "Cause", "Causes", "Code", "Configuration", "Contact", "Corruption"),
+        *("Exception", "Mode", "Options", "Phase", "Phases", "Table", "Tables"),
+        *("Total", "Volume", "Volume {register}"),
+    },
+    "it": {"Overflow", "Volume", "Volume {register}"},
     "nb": {
-        "Import",
-        "Tariff",
-        "tariff {number}",
+        *("Data", "Import", "Tariff", "tariff {number}"),
         *(f"Tariff {tariff}" for tariff in range(1, 9)),
     },
     "nl": {
-        *("Factor", "Meter", "Open", "Volume", "Volume {register}"),
-        *("handshakes", "resets"),
+        *("Code", "Contact", "Factor", "Meter", "Open", "Procedure", "Volume"),
+        *("Volume {register}", "handshakes", "resets"),
     },
+    "pl": {"Limit"},
     "sv": {
+        "Data",
         "Export",
         "Import",
         "Tariff",
@@ -128,6 +140,25 @@ def test_texts_are_clean(language: str) -> None:
         assert "[%key" not in text, path
         # An apostrophe before a brace makes the brace a plain character.
         assert not re.search(r"'[{}]", text), path
+
+
+@each_language
+def test_events_have_texts(language: str) -> None:
+    """Each event of the meter has a text, and so has what its argument tells."""
+    prefix = "entity.event.meter_event.state_attributes."
+    texts = {
+        path.removeprefix(prefix): text
+        for path, text in TEXTS[language].items()
+        if path.startswith(prefix)
+    }
+    kinds = {path for path in texts if path.startswith("event_type.state.")}
+    assert kinds == {f"event_type.state.{name}" for name in EVENT_NAMES}
+    for _, _, _, details in EVENTS:
+        for name, detail in details.items():
+            assert f"{name}.name" in texts
+            for value in detail if isinstance(detail, tuple) else (detail,):
+                if isinstance(value, str) and value.islower():
+                    assert f"{name}.state.{value}" in texts
 
 
 @pytest.mark.parametrize("trait", [placeholders, figures, is_sentence])

@@ -11,7 +11,7 @@ from homeassistant.util.json import JsonObjectType
 from .coordinator import MeterCoordinator, NesMepConfigEntry
 from .entity import NesMepEntity, async_add_what_is_reported
 from .link.outages import LINK_EVENT_TYPES, LinkEvent
-from .osgp import MeterEvent
+from .osgp import EVENT_NAMES, MeterEvent
 from .slow_readings import METER_EVENT
 
 PARALLEL_UPDATES = 0
@@ -22,7 +22,7 @@ METER_EVENT_DESCRIPTION = EventEntityDescription(
     entity_category=EntityCategory.DIAGNOSTIC,
     # Most entries concern the grid company, and reading the log takes time.
     entity_registry_enabled_default=False,
-    event_types=["logged"],
+    event_types=list(EVENT_NAMES),
 )
 
 LINK_DESCRIPTION = EventEntityDescription(
@@ -34,14 +34,23 @@ LINK_DESCRIPTION = EventEntityDescription(
 
 
 def event_as_json(event: MeterEvent) -> JsonObjectType:
-    """Return an entry of the event log as plain values: time in UTC, bytes in hex."""
+    """Return an entry of the event log as plain values: time in UTC, bytes in hex.
+
+    event_type says what the entry is, and beside the fields of every entry are the
+    details that its argument tells, each by its own name.
+    """
     return {
+        "event_type": event.name,
         "sequence_number": event.sequence_number,
         "time": None if event.time is None else event.time.isoformat(),
         "event_id": event.event_id,
         "user": event.user,
         "argument": event.argument.hex(),
         "log": event.log,
+        **{
+            name: list(detail) if isinstance(detail, tuple) else detail
+            for name, detail in event.details.items()
+        },
     }
 
 
@@ -86,7 +95,7 @@ class NesMepMeterEvent(NesMepEntity, EventEntity):
     @callback
     def _async_tell(self, event: MeterEvent) -> None:
         """Show an entry of the log."""
-        self._trigger_event("logged", event_as_json(event))
+        self._trigger_event(event.name, event_as_json(event))
         self.async_write_ha_state()
 
     @callback

@@ -45,6 +45,7 @@ from .requests import ResponseCode
 from .slow_table import SlowTable
 from .statistics import LinkStatistics
 from .tables.clock import UtcClock
+from .tables.event_kinds import EVENT_NAMES
 from .tables.events import MeterEvent
 from .tables.identity import SystemInformation
 from .tables.load_profile_blocks import ChannelStatus, IntervalFlag
@@ -53,6 +54,7 @@ from .trace import ExchangeRecord, TablePart, Trace
 
 __all__ = [
     "DEFAULT_BAUDRATE",
+    "EVENT_NAMES",
     "HOST_CLOCK",
     "MBUS_UNITS",
     "REQUEST_PERIOD",
