@@ -4,8 +4,10 @@ A tier gains exactly the counts that the total gains while the tier is active, s
 the total is always the sum of the tiers, as in a meter that adds a pulse to both.
 """
 
-from functools import lru_cache
+from datetime import datetime
+from functools import cache, lru_cache
 from itertools import groupby
+from zoneinfo import ZoneInfo
 
 from .load import ANCHOR, DAY, SOLAR_OFFSET, Channel, Household, LoadShape, household
 
@@ -38,31 +40,46 @@ def _shares(count: int, tiers: int) -> list[int]:
 class Accumulators:
     """The accumulators of one meter.
 
-    ``tariff`` is the tier of each hour of the household's day, ``factor`` what the
-    load is multiplied with (CT x VT ratio), ``unit`` Wh a count.
+    ``tariff`` is the tier of each hour of the local day, in ``zone``, ``factor`` what
+    the load is multiplied with (CT x VT ratio), ``unit`` Wh a count.
     """
 
     def __init__(
-        self, load: Household, tariff: tuple[int, ...], factor: int, unit: int
+        self,
+        load: Household,
+        tariff: tuple[int, ...],
+        zone: ZoneInfo,
+        factor: int,
+        unit: int,
     ) -> None:
         """Prepare; the history of a channel is added up when it is first needed."""
         self.factor = factor
         self._load = load
         self._tariff = tariff
+        self._zone = zone
         self._divisor = HOUR * unit
         self._tiers = max(tariff) + 1
-        self._segments = [
-            (hours[0] * HOUR, (hours[-1] + 1) * HOUR, tier)
-            for tier, hours in (
-                (tier, list(group))
-                for tier, group in groupby(range(24), tariff.__getitem__)
-            )
-        ]
+        self._segments = cache(self._find_segments)
         self._history: dict[Channel, list[list[int]]] = {}
 
     def active_tier(self, time: int) -> int:
         """Return the tier (0-based) that energy is counted in at a time."""
-        return self._tariff[(time - _MIDNIGHT) % DAY // HOUR]
+        return self._tariff[datetime.fromtimestamp(time, self._zone).hour]
+
+    def tiers(self, start: int) -> tuple[int, ...]:
+        """Return the tiers of 24 hours from a time on."""
+        return tuple(self.active_tier(start + hour * HOUR) for hour in range(24))
+
+    def _find_segments(self, day: int) -> list[tuple[int, int, int]]:
+        """Return begin, end (seconds of the household's day) and tier on a day."""
+        tiers = self.tiers(_MIDNIGHT + day * DAY)
+        return [
+            (hours[0] * HOUR, (hours[-1] + 1) * HOUR, tier)
+            for tier, hours in (
+                (tier, list(group))
+                for tier, group in groupby(range(24), tiers.__getitem__)
+            )
+        ]
 
     def next_switch(self, time: int) -> int:
         """Return when the tariff switches next, on the hour."""
@@ -98,7 +115,7 @@ class Accumulators:
         return sum(
             self._counts(channel, min(midnight + end, until))
             - self._counts(channel, min(midnight + start, until))
-            for start, end, active in self._segments
+            for start, end, active in self._segments(day)
             if active == tier
         )
 
@@ -120,7 +137,12 @@ class Accumulators:
 
 @lru_cache(maxsize=32)
 def accumulators(
-    shape: LoadShape, seed: int, tariff: tuple[int, ...], factor: int, unit: int
+    shape: LoadShape,
+    seed: int,
+    tariff: tuple[int, ...],
+    zone: ZoneInfo,
+    factor: int,
+    unit: int,
 ) -> Accumulators:
     """Return the accumulators of a kind of meter, shared between meters."""
-    return Accumulators(household(shape, seed), tariff, factor, unit)
+    return Accumulators(household(shape, seed), tariff, zone, factor, unit)

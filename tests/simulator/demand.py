@@ -1,10 +1,11 @@
 """Demand: average power of whole intervals, its maximum since the monthly reset."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from .accumulators import Accumulators
+from .accumulators import HOUR, Accumulators
 from .load import ANCHOR, CYCLE_DAYS, DAY, Channel
 
 # Power sources that can be a demand, as the channels whose sum they are.
@@ -97,7 +98,8 @@ class DemandMeter:
             start = morning
         for midnight in range(start, today, DAY):
             day = (midnight - ANCHOR) // DAY
-            peak = self._day_peak(source, tier, day % CYCLE_DAYS)
+            tiers = self._registers.tiers(midnight) if tier is not None else ()
+            peak = self._day_peak(source, tier, day % CYCLE_DAYS, tiers)
             if peak.value > best.value:
                 best = Peak(peak.value, midnight + peak.time)
         return best
@@ -122,19 +124,36 @@ class DemandMeter:
         reset = max(previous, since)
         return before + self._peak_since(source, tier, reset, month).value
 
-    def _find_day_peak(self, source: int, tier: int | None, number: int) -> Peak:
-        """Return the peak of a day of the load's cycle, its time from midnight."""
+    def _find_day_peak(
+        self, source: int, tier: int | None, number: int, tiers: tuple[int, ...]
+    ) -> Peak:
+        """Return the peak of a day of the load's cycle, its time from midnight.
+
+        ``tiers`` are those of its hours, which summer time moves.
+        """
         midnight = ANCHOR + (CYCLE_DAYS + number) * DAY
-        peak = self._peak_between(source, tier, midnight, midnight + DAY)
+        peak = self._peak_between(
+            source,
+            tier,
+            midnight,
+            midnight + DAY,
+            lambda time: tiers[(time - midnight) // HOUR],
+        )
         return Peak(peak.value, peak.time - midnight)
 
     def _peak_between(
-        self, source: int, tier: int | None, start: int, end: int
+        self,
+        source: int,
+        tier: int | None,
+        start: int,
+        end: int,
+        tier_at: Callable[[int], int] | None = None,
     ) -> Peak:
+        tier_at = tier_at or self._registers.active_tier
         peaks = [
             Peak(self._whole(source, first), first + self.interval)
             for first in range(start, end - self.interval + 1, self.interval)
-            if tier is None or self._registers.active_tier(first) == tier
+            if tier is None or tier_at(first) == tier
         ]
         return max(peaks, key=_value, default=Peak(0, start))
 

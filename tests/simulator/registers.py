@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from .accumulators import Accumulators, accumulators
 from .demand import DemandMeter, Peak, demand_meter
@@ -103,6 +104,7 @@ class Snapshot:
             self.profile.load,
             self.seed,
             self.profile.tariff,
+            ZoneInfo(self.profile.time_zone),
             ratios.factor,
             ratios.energy_unit,
         )
