@@ -1,6 +1,6 @@
 """Decoders of stored registers and of the calendar, by hand and with any bytes."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from hypothesis import given, strategies as st
 import pytest
@@ -14,8 +14,9 @@ from osgp.tables.calendar import (
 from osgp.tables.fields import TableData
 from osgp.tables.stored_registers import decode_stored_head, head_span
 
-_NEW = CalendarDimensions(25, 23)
-_OLD = CalendarDimensions(0, 23)
+_NEW = CalendarDimensions(25, 23, 200, 12, 2, has_week=False)
+_WEEK = CalendarDimensions(25, 23, 200, 12, 2, has_week=True)
+_OLD = CalendarDimensions(0, 23, 200, 4, 2, has_week=False)
 
 
 def _head(text: str, lead: int) -> object:
@@ -49,7 +50,7 @@ def test_head() -> None:
     ("data", "dimensions"),
     [
         ("03 18 2C 19 17 C800 2803", _NEW),
-        ("03 1A 2C 19 17 C800 5803", _NEW),
+        ("03 1A 2C 19 17 C800 5803", _WEEK),
         ("03 18 24 00 17 C800 B502", _OLD),
     ],
 )
@@ -117,6 +118,14 @@ def test_any_head(data: bytes, lead: int) -> None:
         assert (head.time.month, head.time.day) == tuple(data[place + 1 : place + 3])
 
 
+def _is_date(bits: int) -> bool:
+    try:
+        date(2000 + (bits & 0x7F), bits >> 7 & 0xF, bits >> 11)
+    except ValueError:
+        return False
+    return True
+
+
 @given(st.binary(min_size=9, max_size=9), st.binary(max_size=900))
 def test_any_calendar(dimensions: bytes, dates: bytes) -> None:
     """Any bytes are a calendar with or without self-reads, or none."""
@@ -134,7 +143,7 @@ def test_any_calendar(dimensions: bytes, dates: bytes) -> None:
         if (
             dates[place] & 0xF
             if place >= 3 * size.dates
-            else int.from_bytes(dates[place : place + 2], "little") & 0b111_1000_0000
+            else _is_date(int.from_bytes(dates[place : place + 2], "little"))
         )
     ]
     assert found == any(in_use)

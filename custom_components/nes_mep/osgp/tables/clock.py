@@ -38,14 +38,17 @@ class LocalClock:
 
     time is None where it is no date and time.
 
-    tier and season count from 0, as in the table. tariff_control says what chose the
-    tier: calendar, manual (until the next switch), manual_indefinitely, or override.
+    tier, season and special_schedule count from 0, as in the table; which number says
+    that there is no special schedule today, the guide does not say. tariff_control says
+    what chose the tier: calendar, manual (until the next switch), manual_indefinitely, or
+    override.
     """
 
     time: datetime | None
     daylight_saving: bool
     tier: int
     season: int
+    special_schedule: int
     tariff_control: str
 
 
@@ -58,5 +61,6 @@ def decode_local_clock(data: bytes) -> LocalClock:
         daylight_saving=table.bit(6, 3),
         tier=status & 0b111,
         season=status >> 12,
+        special_schedule=status >> 8 & 0xF,
         tariff_control=_TARIFF_CONTROLS[status >> 6 & 0b11],
     )
