@@ -50,6 +50,8 @@ from .tables.events import MeterEvent
 from .tables.identity import SystemInformation
 from .tables.load_profile_blocks import ChannelStatus, IntervalFlag
 from .tables.names import parse_table, table_name
+from .tariff_schedule import TariffSpan
+from .tariffs import Tariffs
 from .trace import ExchangeRecord, TablePart, Trace
 
 __all__ = [
@@ -92,6 +94,8 @@ __all__ = [
     "SlowTable",
     "SystemInformation",
     "TablePart",
+    "TariffSpan",
+    "Tariffs",
     "TlsError",
     "TlsUnsupportedError",
     "Trace",

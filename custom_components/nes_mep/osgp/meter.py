@@ -35,6 +35,7 @@ from .tables.clock import UTC_CLOCK_LENGTH, UtcClock, decode_utc_clock
 from .tables.events import MeterEvent
 from .tables.identity import SYSTEM_LENGTH, SystemInformation, decode_system_information
 from .tables.names import parse_table, table_name
+from .tariffs import Tariffs, TariffTables
 from .trace import Trace
 
 _LOGGER = logging.getLogger(__name__)
@@ -98,6 +99,7 @@ class Meter:
         self._event_logs: EventLogs | None = None
         self._device_dimensions: DeviceDimensions | None = None
         self._billing: BillingTables
+        self._tariffs: TariffTables
         self._locate(learned)
 
     @classmethod
@@ -296,6 +298,13 @@ class Meter:
         """What the meter stores for the bill, in the present layout of its tables."""
         return self._billing
 
+    async def read_tariffs(self) -> Tariffs | None:
+        """Return the tariff in force and the calendar; None where none can be read.
+
+        Raises MeterError.
+        """
+        return await self._tariffs.read()
+
     async def read_load_profile_sets(self) -> tuple[LoadProfileSet, ...]:
         """Return the data sets of the load profile that the meter uses.
 
@@ -399,6 +408,7 @@ class Meter:
         self._billing = BillingTables(
             self._link, self.register_map.dimensions, self._known_energies
         )
+        self._tariffs = TariffTables(self._link)
 
     def _use(self, learned: Learned) -> None:
         """Use what is known of the present layout."""
