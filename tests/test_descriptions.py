@@ -10,6 +10,7 @@ import pytest
 
 from custom_components.nes_mep.binary_sensor import LINK_PROBLEM
 from custom_components.nes_mep.button import BUTTONS
+from custom_components.nes_mep.calendar import TARIFFS_DESCRIPTION
 from custom_components.nes_mep.const import DOMAIN
 from custom_components.nes_mep.descriptions import (
     BINARY_SENSORS,
@@ -130,6 +131,7 @@ def everything() -> Iterator[tuple[str, EntityDescription]]:
         ("sensor", sensors()),
         ("binary_sensor", [*BINARY_SENSORS.values(), LINK_PROBLEM]),
         ("button", BUTTONS),
+        ("calendar", [TARIFFS_DESCRIPTION]),
         ("event", [LINK_DESCRIPTION, METER_EVENT_DESCRIPTION]),
     ):
         for description in descriptions:

@@ -153,6 +153,9 @@ async def test_exchanges(
 ) -> None:
     """The last exchanges are those from before, not what the download itself asks."""
     entry = await set_up(hass, make_entry(meter, url))
+    await hass.services.async_call(
+        "nes_mep", "resync_clock", {"config_entry_id": entry.entry_id}, blocking=True
+    )
     meter.add_fault(Fault(kind="refuse", table="BT28", code=0x04, times=2))
     meter.add_fault(Fault(kind="silence", table="BT23", times=1))
     await poll(hass)

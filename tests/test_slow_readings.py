@@ -40,7 +40,7 @@ async def test_default_pace(
     meter: SimulatedMeter,
     url: str,
 ) -> None:
-    """Polls take two requests; only alarms and disconnect follow, once a minute."""
+    """Polls take two requests; alarms, disconnect and tariffs follow, once a minute."""
     await set_up(hass, make_entry(meter, url))
     await pass_time(hass, host_clock, 10)
     for _ in range(3):
@@ -52,9 +52,9 @@ async def test_default_pace(
             polls.append(tables(meter, start))
         assert sorted(polls, key=len) == [
             *[REGISTERS] * 5,
-            [*REGISTERS, "BT03", "ET23"],
+            [*REGISTERS, "BT03", "ET23", "BT55"],
         ]
-        assert len(tables(meter, since)) == 14
+        assert len(tables(meter, since)) == 15
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,8 @@ async def test_default_pace(
         ({"clock_drift"}, 60, {"BT52"}),
         ({"active_tariff"}, 60, {"BT55"}),
         ({"daylight_saving"}, 60, {"BT55"}),
+        ({"next_tariff"}, 60, {"BT55"}),
+        ({"tariff_calendar"}, 3600, {"BT55", "ET23", "ET14", "BT52"}),
         ({"alarm_cover_removed"}, 60, {"BT03"}),
         ({"disconnect_state"}, 60, {"ET23"}),
         ({"last_outage_start"}, 60, set()),
@@ -118,11 +120,11 @@ async def test_what_a_meter_has_is_learned_once(
     await pass_time(hass, host_clock, 10)
     since = len(meter.requests)
     await pass_time(hass, host_clock, 3000)
-    assert set(tables(meter, since)) == {*REGISTERS, "ET23", "ET14"}
+    assert set(tables(meter, since)) == {*REGISTERS, "ET23", "ET14", "BT55"}
     for _ in range(2):
         since = len(meter.requests)
         await pass_time(hass, host_clock, 3600)
-        hourly = {"BT52", "BT26"}
+        hourly = {"BT52", "BT26", "BT55"}
         assert set(tables(meter, since)) == {*REGISTERS, "ET23", "ET14", *hourly}
 
     # The next start asks again.

@@ -9,6 +9,7 @@ import pytest
 from custom_components.nes_mep import PLATFORMS
 from custom_components.nes_mep.const import DOMAIN
 from custom_components.nes_mep.link.errors import _BY_CODE, _BY_ERROR
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.loader import async_get_integration
 
@@ -30,7 +31,7 @@ def test_every_field_is_explained() -> None:
 
 def test_platforms_have_texts() -> None:
     """Each platform names its entities."""
-    assert set(TEXTS["entity"]) == set(PLATFORMS)
+    assert set(TEXTS["entity"]) == {*PLATFORMS, Platform.CALENDAR}
 
 
 def test_errors_have_texts() -> None:

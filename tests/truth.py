@@ -143,7 +143,7 @@ DISCONNECT_STATES = ("closed", "closing", "open", "opening")
 
 def parsed(entity_id: str, attributes: Mapping[str, object], state: str) -> Shown:
     """Return a state as the value that it stands for."""
-    if entity_id.startswith("binary_sensor."):
+    if entity_id.startswith(("binary_sensor.", "calendar.")):
         return {"on": True, "off": False}[state]
     if attributes.get("device_class") == "enum":
         return state
@@ -296,6 +296,10 @@ class Truth:
         yield "season", self.raw["season"] + 1
         yield "daylight_saving", bool(self.raw["dst"])
         yield "tariff_control", TARIFF_CONTROLS[self.raw["tier_drive"]]
+        if len(set(self.profile.tariff)) > 1:
+            yield "tariff_calendar", True
+            yield "next_tariff", str(self.raw["next_tier"] + 1)
+            yield "next_tariff_switch", _moment(self.raw["next_switch"])
         if self.profile.disconnect:
             yield "disconnect_state", DISCONNECT_STATES[self.raw["disconnect"]]
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import homeassistant.const  # noqa: F401  # isort: skip
 
 from custom_components.nes_mep.binary_sensor import LINK_PROBLEM
+from custom_components.nes_mep.calendar import TARIFFS_DESCRIPTION
 from custom_components.nes_mep.descriptions import (
     BINARY_SENSORS,
     HISTORY_PROGRESS,
@@ -77,6 +78,7 @@ _SINCE: Final = (
 _SUBJECTS: Final = (
     (r"clock_drift", "BT52 against Home Assistant", "all"),
     (r"active_tariff|season|tariff_control|daylight_saving", "BT55", "all"),
+    (r"next_tariff.*|tariff_calendar", "BT54", "with several tariffs"),
     (r"disconnect_state", "ET23", "with a load disconnect"),
     (r"alarm_neutral_fault|alarm_unbalanced_voltage", "BT03", "3.60+"),
     (r"alarm_disconnect_error|alarm_prepay_.*", "BT03", "with a load disconnect"),
@@ -240,9 +242,10 @@ def _subject_rows() -> Iterator[Row]:
     for platform, descriptions in (
         ("sensor", SLOW_TABLE_SENSORS),
         ("binary_sensor", BINARY_SENSORS),
+        ("calendar", {TARIFFS_DESCRIPTION.key: TARIFFS_DESCRIPTION}),
     ):
         for key, description in descriptions.items():
-            if "_tariff_" in key or (group := collapsed(key)) in seen:
+            if re.search(r"_tariff_\d", key) or (group := collapsed(key)) in seen:
                 continue
             seen.add(group)
             source, meters = next(

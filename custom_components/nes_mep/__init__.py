@@ -1,5 +1,7 @@
 """The integration of NES (Echelon) smart meters: reads a meter over its MEP."""
 
+import asyncio
+
 from homeassistant.config_entries import (
     SIGNAL_CONFIG_ENTRY_CHANGED,
     ConfigEntry,
@@ -27,6 +29,7 @@ from .mbus import device_identifier, logged_mbus_registers
 from .monitor import async_remove_monitor
 from .registry import enabled_entities
 from .services import async_setup_services
+from .tariffs import TARIFF_CALENDAR
 
 PLATFORMS: list[Platform] = [
     Platform.BINARY_SENSOR,
@@ -59,7 +62,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> bo
     history = await _async_make_history(hass, entry, coordinator)
     costs = _make_costs(hass, entry, coordinator, history)
     entry.runtime_data = NesMepData(coordinator, history, costs)
-    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    await _async_set_up(hass, entry, PLATFORMS)
     assert coordinator.update_interval is not None
     history.async_start(
         coordinator.async_add_listener,
@@ -69,7 +72,43 @@ async def async_setup_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> bo
     )
     if entry.options.get(CONF_IMPORT_COSTS, DEFAULT_IMPORT_COSTS):
         costs.async_start(history.async_add_import_listener)
+    if _has_calendar(coordinator):
+        await _async_set_up(hass, entry, [Platform.CALENDAR])
+    else:
+        _async_await_calendar(hass, entry)
     return True
+
+
+async def _async_set_up(
+    hass: HomeAssistant, entry: NesMepConfigEntry, platforms: list[Platform]
+) -> None:
+    """Set up platforms, which are unloaded with the entry."""
+    await hass.config_entries.async_forward_entry_setups(entry, platforms)
+    entry.runtime_data.platforms.extend(platforms)
+
+
+def _has_calendar(coordinator: MeterCoordinator) -> bool:
+    return TARIFF_CALENDAR in coordinator.data.reported
+
+
+@callback
+def _async_await_calendar(hass: HomeAssistant, entry: NesMepConfigEntry) -> None:
+    """Set up the calendar once the meter has told that it has several tariffs.
+
+    Nobody else needs a page of calendars in the sidebar.
+    """
+    coordinator = entry.runtime_data.coordinator
+    setup: asyncio.Task[None] | None = None
+
+    @callback
+    def async_look() -> None:
+        nonlocal setup
+        if setup is None and _has_calendar(coordinator):
+            setup = entry.async_create_task(
+                hass, _async_set_up(hass, entry, [Platform.CALENDAR])
+            )
+
+    entry.async_on_unload(coordinator.async_add_listener(async_look))
 
 
 async def _async_make_history(
@@ -118,7 +157,9 @@ def _make_costs(
 
 async def async_unload_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> bool:
     """Remove the entities; the coordinator closes the meter after that."""
-    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    return await hass.config_entries.async_unload_platforms(
+        entry, entry.runtime_data.platforms
+    )
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> None:

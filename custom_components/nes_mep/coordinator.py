@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping, Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 import logging
 from typing import Final, NoReturn, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL, EVENT_HOMEASSISTANT_STOP
+from homeassistant.const import (
+    CONF_PORT,
+    CONF_SCAN_INTERVAL,
+    EVENT_HOMEASSISTANT_STOP,
+    Platform,
+)
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
@@ -31,6 +36,7 @@ from .osgp import (
     MeterError,
     Readings,
     Register,
+    Tariffs,
     Value,
     parse_key,
     probe_tls,
@@ -52,7 +58,8 @@ class MeterData:
     values are readings by key, in the units shown: None if the meter has none now,
     missing if it could not be read. failed_tables names the tables (as "BT23") that the
     last poll could not read. reported are the keys of everything
-    that the meter has and an entity shows.
+    that the meter has and an entity shows. tariffs are those of a meter that switches
+    between several.
     mbus_devices are the M-Bus meters by the ids of their devices. statistics are the
     link counters as long as an entity shows them. It compares by value, so that a poll
     without changes updates nothing.
@@ -62,6 +69,7 @@ class MeterData:
     failed_tables: frozenset[str]
     reported: frozenset[str]
     mbus_devices: Mapping[str, MBusDevice]
+    tariffs: Tariffs | None = None
     statistics: LinkStatistics | None = None
 
 
@@ -302,6 +310,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             failed_tables=frozenset(self._readings.errors),
             reported=reported,
             mbus_devices=self.slow.mbus.devices,
+            tariffs=self.slow.tariffs.tariffs,
             statistics=replace(self.meter.statistics)
             if LINK in self.async_contexts()
             else None,
@@ -377,6 +386,8 @@ class NesMepData:
     coordinator: MeterCoordinator
     history: History
     costs: Costs
+    platforms: list[Platform] = field(default_factory=list)
+    """The platforms that are set up."""
 
 
 type NesMepConfigEntry = ConfigEntry[NesMepData]

@@ -12,6 +12,7 @@ from .descriptions import (
     ACTIVE_TARIFF,
     HISTORY_PROGRESS,
     LINK_SENSORS,
+    NEXT_TARIFF,
     SLOW_TABLE_SENSORS,
     MeterSensorDescription,
     describe_sensor,
@@ -43,8 +44,8 @@ async def async_setup_entry(
             ),
         )
         kind = NesMepSlowSensor if key in SLOW_TABLE_SENSORS else NesMepSensor
-        if key == ACTIVE_TARIFF.key:
-            kind = NesMepActiveTariff
+        if key in {ACTIVE_TARIFF.key, NEXT_TARIFF.key}:
+            kind = NesMepTariff
         return kind(coordinator, description)
 
     async_add_entities(
@@ -81,8 +82,8 @@ class NesMepSlowSensor(NesMepSensor):
     needs_meter = False
 
 
-class NesMepActiveTariff(NesMepSlowSensor):
-    """The active tariff, one of those that the meter has."""
+class NesMepTariff(NesMepSlowSensor):
+    """The active or the next tariff, one of those that the meter has."""
 
     @property
     @override

@@ -18,11 +18,13 @@ from .osgp import (
     PortError,
     SlowTable,
     SystemInformation,
+    Tariffs,
     TlsError,
     Value,
     is_out_of_reach,
 )
 from .selection import counters
+from .tariffs import values_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ _EVENT_PERIOD = 300.0
 _MBUS_PERIOD = 900.0
 _COUNTERS_PERIOD = 3600.0
 _BILLING_PERIOD = 3600.0
+_TARIFFS_PERIOD = 60.0
+_DAY = 86400.0
 _CLOCK = "clock"
 _IDLE_PERIODS = {_CLOCK: 3600.0}
 """Seconds between two reads of tables that are read even if nothing uses them."""
@@ -206,6 +210,29 @@ class SlowBilling(SlowValues):
         return await async_read_sensors(meter, self._layout_since())
 
 
+class SlowTariffs(SlowValues):
+    """The tariff calendar, where it has more than one tariff."""
+
+    def __init__(self) -> None:
+        """Start with no calendar known."""
+        super().__init__("tariff calendar", _TARIFFS_PERIOD)
+        self.tariffs: Tariffs | None = None
+
+    @override
+    async def _read_values(self, meter: Meter) -> Mapping[str, Value | None]:
+        tariffs = await meter.read_tariffs()
+        has_several = tariffs is not None and len(tariffs.schedule.tiers) > 1
+        self.tariffs = tariffs if has_several else None
+        # Another calendar may be activated.
+        self.period = _TARIFFS_PERIOD if has_several else _DAY
+        return {} if self.tariffs is None else values_of(self.tariffs)
+
+    @override
+    def _forget(self, *, for_good: bool) -> None:
+        super()._forget(for_good=for_good)
+        self.tariffs = None
+
+
 class SlowEvents(SlowReading):
     """The event log: passes new entries to its subscribers."""
 
@@ -345,6 +372,7 @@ class SlowReadings:
         self.mbus = SlowMBus()
         self.system = SlowSystem()
         self.billing = SlowBilling(layout_since)
+        self.tariffs = SlowTariffs()
         self.tables = [SlowTableValues(table) for table in meter.slow_tables.values()]
         self._meter = meter
         self._title = title
@@ -359,6 +387,7 @@ class SlowReadings:
             self.events,
             self.system,
             self.billing,
+            self.tariffs,
         )
 
     @property
@@ -368,7 +397,7 @@ class SlowReadings:
 
     @property
     def _values(self) -> Iterable[SlowValues]:
-        return (*self.tables, self.billing)
+        return (*self.tables, self.billing, self.tariffs)
 
     @property
     def values(self) -> Mapping[str, Value | None]:

@@ -114,8 +114,12 @@ def _billing(world: World) -> Truth:
 
 def _clock(world: World, snapshot: Snapshot) -> Truth:
     override = snapshot.override
+    time = int(world.meter_time.timestamp())
+    switch = snapshot.accumulators.next_switch(time)
     return {
         "active_tier": snapshot.tier,
+        "next_switch": switch,
+        "next_tier": snapshot.accumulators.active_tier(switch),
         "tier_drive": override.drive if override else 0,
         "tier_reason": override.reason if override else 0,
         "season": world.season,

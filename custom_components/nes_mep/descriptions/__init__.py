@@ -20,6 +20,7 @@ from .state import (
     OUTAGE_SENSORS,
     POWER_QUALITY_SENSORS,
 )
+from .tariffs import NEXT_TARIFF, NEXT_TARIFF_SWITCH, TARIFF_SENSORS
 
 __all__ = [
     "ACTIVE_TARIFF",
@@ -30,6 +31,8 @@ __all__ = [
     "HISTORY_PROGRESS",
     "LAST_BILLING_DATE",
     "LINK_SENSORS",
+    "NEXT_TARIFF",
+    "NEXT_TARIFF_SWITCH",
     "REGISTER_SENSORS",
     "SLOW_TABLE_SENSORS",
     "MeterSensorDescription",
@@ -55,6 +58,7 @@ SLOW_TABLE_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
     description.key: description
     for description in (
         *CLOCK_SENSORS,
+        *TARIFF_SENSORS,
         *OUTAGE_SENSORS,
         *POWER_QUALITY_SENSORS,
         *BILLING_SENSORS,
