@@ -213,7 +213,7 @@ async def test_billing_number_is_where_it_should_not_be(
     entries = [data[6 + size * n :][:size] for n in range(12)]
     moved = [entry[2:] if has_number else b"\1\0" + entry for entry in entries]
     with patch.object(
-        simulated, "_content", _with(simulated, 26, data[:6] + b"".join(moved))
+        simulated, "content", _with(simulated, 26, data[:6] + b"".join(moved))
     ):
         readings = await meter.billing.read_all()
         newest = await meter.billing.read_newest()
@@ -224,7 +224,7 @@ async def test_billing_number_is_where_it_should_not_be(
 
 def _with(simulated: SimulatedMeter, number: int, data: bytes) -> Any:
     """Return what a meter answers with, one table of which has other bytes."""
-    content = simulated._content
+    content = simulated.content
     return lambda table: data if table == number else content(table)
 
 

@@ -97,7 +97,7 @@ def test_lengths(firmware: tuple[int, int], sets: int, internal: int) -> None:
     channels = sum(s.channels for s in meter.profile.data_sets)
     assert len(read(meter, 62)) == sets + 3 * channels
     for number in range(4):
-        data = meter._content(64 + number)
+        data = meter.content(64 + number)
         assert (data is None) == (number >= sets)
         if data is not None:
             size = meter.profile.data_sets[number].size
@@ -113,7 +113,7 @@ def test_dimensions_fit(name: str) -> None:
     meter = meter_of(name)
     dimensions, most = read(meter, 61), read(meter, 60)
     (memory,), (most_memory,) = unpack_from("<I", dimensions), unpack_from("<I", most)
-    assert memory == sum(len(meter._content(64 + n) or b"") for n in range(4))
+    assert memory == sum(len(meter.content(64 + n) or b"") for n in range(4))
     assert memory <= most_memory
     for number, data_set in enumerate(meter.profile.data_sets):
         element = element_of(meter, number)

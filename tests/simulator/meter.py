@@ -164,10 +164,11 @@ class SimulatedMeter(World):
 
     def table(self, number: int) -> bytes | None:
         """Return a table as it is now, or None when this meter lacks it."""
-        content = self._content(number)
+        content = self.content(number)
         return None if content is None else bytes(content)
 
-    def _content(self, number: int) -> TableBytes | None:
+    def content(self, number: int) -> TableBytes | None:
+        """Return a table as it is now, to be read in parts, or None."""
         if large := LARGE_TABLES.get(number):
             there = self.profile.since(*large.since)
             return Content(large, self._view()) if there else None
@@ -416,7 +417,7 @@ class SimulatedMeter(World):
         """Return number and content of the table a request names."""
         if request.table is None:
             raise RefusedError(ReplyCode.UNRECOGNIZED)
-        if (data := self._content(request.table)) is None:
+        if (data := self.content(request.table)) is None:
             raise RefusedError(ReplyCode.TABLE_NOT_POSSIBLE)
         return request.table, data
 

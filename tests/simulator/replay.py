@@ -214,7 +214,7 @@ class ReplayedMeter(SimulatedMeter):
             system.patch(_TRANSCEIVER.start, transceiver)
 
     @override
-    def _content(self, number: int) -> TableBytes | None:
+    def content(self, number: int) -> TableBytes | None:
         if number == _BT52 and number in self._recorded:
             return self._running_clock()
         return self._recorded.get(number)
