@@ -5,6 +5,8 @@
     meter = SimulatedMeter(PROFILES["gen3"], key=KEY, paced=False)
     async with serve_tcp(meter) as url:
         ...
+
+That serves its MEP; ``serve_tcp(OpticalPort(meter))`` serves its optical port.
 """
 
 from .alarms import ALARMS, Disconnect
@@ -16,6 +18,7 @@ from .load_profile.handle import LoadProfile
 from .load_profile.history import Interval
 from .meter import DEFAULT_KEY, Served, SimulatedMeter
 from .names import table_id, table_name
+from .optical import OpticalPort, OpticalSettings
 from .profiles import Profile, with_firmware
 from .quality import Outage
 from .serve import serve_pty, serve_tcp
@@ -35,6 +38,8 @@ __all__ = [
     "Fault",
     "Interval",
     "LoadProfile",
+    "OpticalPort",
+    "OpticalSettings",
     "Outage",
     "Pace",
     "Profile",

@@ -1,10 +1,10 @@
 """What can go wrong between a meter and its client, to be switched on at will."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import count
 from random import Random
-from typing import Protocol
+from typing import Protocol, Self
 
 from .names import table_id
 from .packet import Request
@@ -40,13 +40,18 @@ class Fault:
 
     def __post_init__(self) -> None:
         """Refuse unknown kinds; tables become numbers."""
-        if self.kind not in KINDS:
-            raise ValueError(f"unknown fault {self.kind!r}; known: {', '.join(KINDS)}")
+        if self.kind not in (known := self.known()):
+            raise ValueError(f"unknown fault {self.kind!r}; known: {', '.join(known)}")
         if self.table is not None:
             object.__setattr__(self, "table", table_id(self.table))
 
     @classmethod
-    def parse(cls, spec: str) -> "Fault":
+    def known(cls) -> Mapping[str, "Kind"]:
+        """Return the kinds that there are."""
+        return KINDS
+
+    @classmethod
+    def parse(cls, spec: str) -> Self:
         """Read ``kind:name=value,...``, e.g. ``refuse:table=BT23,request_code=0x30``.
 
         Bytes are hex digits. Raises ValueError for what is not understood.
@@ -65,7 +70,7 @@ class Fault:
     def limit(self) -> int | None:
         """How many requests it hits; None for no limit."""
         lasts_by_itself = self.kind == "silence" and self.seconds is not None
-        if self.times is None and (KINDS[self.kind].once or lasts_by_itself):
+        if self.times is None and (self.known()[self.kind].once or lasts_by_itself):
             return 1
         return self.times
 

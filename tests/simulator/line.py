@@ -85,6 +85,8 @@ class Line:
     def feed(self, data: bytes) -> None:
         """Receive bytes that a client began to send now."""
         self._meter.bytes_received += len(data)
+        if self._meter.uart_is_taken():
+            return
         byte_time = self._meter.pace.byte_time
         start = max(self._timers.time(), self._receiving_until)
         self._receiving_until = start + len(data) * byte_time
@@ -148,7 +150,11 @@ class Line:
         return None
 
     def _transmit(self, data: bytes) -> None:
+        if self._meter.uart_is_taken():
+            return
         self._meter.bytes_sent += len(data)
+        for heard in self._meter.on_sent:
+            heard(data)
         if self._write:
             self._write(data)
 

@@ -110,6 +110,9 @@ class SimulatedMeter(World):
         self.bytes_sent = 0
         self.on_alert: list[Callable[[], None]] = []  # called when `alert` is changed
         self.monotonic: Callable[[], float] = monotonic  # a line sets its loop's time
+        self.on_sent: list[Callable[[bytes], None]] = []  # with what the MEP sends
+        self.on_restart: list[Callable[[float], None]] = []
+        self.uart_is_taken: Callable[[], bool] = lambda: False  # by the optical port
         self._alert = False
         self._silent_until = float("-inf")
         self._written: dict[int, dict[int, int]] = {}
@@ -197,7 +200,7 @@ class SimulatedMeter(World):
             interface_version=self.interface_version,
         )
 
-    def overwrite(self, name: str, data: bytes, offset: int = 0) -> None:
+    def overwrite(self, name: str | int, data: bytes, offset: int = 0) -> None:
         """Have a table say something else from an offset on, as far as it reaches."""
         cells = self._written.setdefault(table_id(name), {})
         cells |= dict(enumerate(data, offset))
@@ -261,6 +264,8 @@ class SimulatedMeter(World):
         if self.tls:
             self.tls.forget()
         self.fall_silent(seconds)
+        for port in self.on_restart:
+            port(seconds)
 
     def raise_interface_version(self) -> None:
         """Do what a change of the interface definition does (guide, page 55)."""

@@ -1,4 +1,4 @@
-"""Places where a client finds the meter: a TCP port or a pseudo-terminal."""
+"""Places where a client finds a port of the meter: TCP, or a pseudo-terminal."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,6 +10,10 @@ from typing import override
 
 from .line import Line, Timers
 from .meter import SimulatedMeter
+from .optical import OpticalLine, OpticalPort
+
+type ServedPort = SimulatedMeter | OpticalPort
+"""A meter stands for its MEP."""
 
 
 class _Client(asyncio.Protocol):
@@ -40,7 +44,7 @@ class _Client(asyncio.Protocol):
 class _Server:
     """A serial server: one line, one client at a time."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line | OpticalLine) -> None:
         self.line = line
         self.client: _Client | None = None
 
@@ -58,20 +62,27 @@ class _Server:
         self.line.disconnect()
 
 
+def _line(served: ServedPort, timers: Timers) -> Line | OpticalLine:
+    if isinstance(served, OpticalPort):
+        return OpticalLine(served, timers)
+    return Line(served, timers)
+
+
 @asynccontextmanager
 async def serve_tcp(
-    meter: SimulatedMeter,
+    served: ServedPort,
     host: str = "127.0.0.1",
     port: int = 0,
     *,
     timers: Timers | None = None,
 ) -> AsyncIterator[str]:
-    """Serve a meter on a TCP port and give its URL, ``socket://host:port``.
+    """Serve a meter's MEP or optical port on TCP and give its URL, ``socket://host:port``.
 
-    Its bytes are paced by timers, those of the event loop if no others are given.
+    Its bytes are paced by timers, those of the event loop if no others are given; both
+    ports of a meter need the same.
     """
     loop = asyncio.get_running_loop()
-    line = Line(meter, timers or loop)
+    line = _line(served, timers or loop)
     server = _Server(line)
     listener = await loop.create_server(lambda: _Client(server), host, port)
     try:
@@ -85,8 +96,8 @@ async def serve_tcp(
 
 
 @asynccontextmanager
-async def serve_pty(meter: SimulatedMeter) -> AsyncIterator[str]:
-    """Serve a meter on a pseudo-terminal and give the path of the client's end.
+async def serve_pty(served: ServedPort) -> AsyncIterator[str]:
+    """Serve a meter's MEP or optical port on a pseudo-terminal and give the path of the client's end.
 
     The client's end is kept open here too, so that it can be closed and opened again.
     A pty cannot be cut: there the fault ``disconnect`` only ends the reply early.
@@ -95,7 +106,7 @@ async def serve_pty(meter: SimulatedMeter) -> AsyncIterator[str]:
     master, slave = pty.openpty()
     tty.setraw(slave)
     os.set_blocking(master, False)
-    line = Line(meter, loop)
+    line = _line(served, loop)
 
     def receive() -> None:
         with suppress(BlockingIOError, OSError):
