@@ -30,7 +30,7 @@ _LAYERS = (
     ("history",),
     ("issues", "slow_readings"),
     ("selection",),
-    ("billing", "link", "tariffs"),
+    ("billing", "link", "log_entries", "tariffs"),
     ("descriptions", "local_time", "registry"),
     ("const", "osgp"),
 )

@@ -277,6 +277,8 @@ async def test_no_entities(
         ("clock_drifted", {"options": {"threshold": -60}}),
         ("tariff_changed", {"options": {"from": 0}}),
         ("tariff_changed", {"options": {"to": [1, 9]}}),
+        ("tampering_detected", {"options": {"change": "opened"}}),
+        ("relay_switched", {"options": {"change": "locked"}}),
         ("no_such_trigger", {}),
     ],
 )

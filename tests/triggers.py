@@ -14,11 +14,20 @@ from homeassistant.setup import async_setup_component
 from .common import disable_all_but, entity_ids
 
 FACTS = ("config_entry_id", "device_id", "meter", "description")
+_EVENT = (
+    *("event_type", "event_id", "sequence_number", "time"),
+    *("user", "argument", "log"),
+)
 VARIABLES = {
     "alarm_raised": ("alarm",),
     "link_failed": ("kind", "reason", "error", "tables"),
     "link_recovered": ("duration", "kinds"),
+    "clock_changed": _EVENT,
     "clock_drifted": ("drift", "threshold"),
+    "disconnect_switched": (*_EVENT, "change", "cause"),
+    "password_refused": (*_EVENT, "port"),
+    "relay_switched": (*_EVENT, "change", "cause"),
+    "tampering_detected": _EVENT,
     "tariff_changed": ("from_tariff", "to_tariff"),
 }
 

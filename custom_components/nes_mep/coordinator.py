@@ -154,6 +154,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             self.meter,
             self.name,
             self.selection.async_read_counters,
+            now=self._clock.time,
             layout_since=lambda: self.monitor.layout_issue.layout_since,
         )
 

@@ -6,11 +6,11 @@ from homeassistant.components.event import EventEntity, EventEntityDescription
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-from homeassistant.util.json import JsonObjectType
 
 from .coordinator import MeterCoordinator, NesMepConfigEntry
 from .entity import NesMepEntity, async_add_what_is_reported
 from .link.outages import LINK_EVENT_TYPES, LinkEvent
+from .log_entries import event_as_json
 from .osgp import EVENT_NAMES, MeterEvent
 from .slow_readings import METER_EVENT
 
@@ -31,27 +31,6 @@ LINK_DESCRIPTION = EventEntityDescription(
     entity_category=EntityCategory.DIAGNOSTIC,
     event_types=list(LINK_EVENT_TYPES),
 )
-
-
-def event_as_json(event: MeterEvent) -> JsonObjectType:
-    """Return an entry of the event log as plain values: time in UTC, bytes in hex.
-
-    event_type says what the entry is, and beside the fields of every entry are the
-    details that its argument tells, each by its own name.
-    """
-    return {
-        "event_type": event.name,
-        "sequence_number": event.sequence_number,
-        "time": None if event.time is None else event.time.isoformat(),
-        "event_id": event.event_id,
-        "user": event.user,
-        "argument": event.argument.hex(),
-        "log": event.log,
-        **{
-            name: list(detail) if isinstance(detail, tuple) else detail
-            for name, detail in event.details.items()
-        },
-    }
 
 
 async def async_setup_entry(

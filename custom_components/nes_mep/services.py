@@ -24,8 +24,8 @@ from .billing import is_valid, reading_as_json
 from .const import DOMAIN
 from .coordinator import NesMepConfigEntry
 from .costs import COST_FIELDS, ContradictingPricesError, CostRequest
-from .event import event_as_json
 from .history import HistoryError
+from .log_entries import event_as_json
 from .osgp import MeterError, parse_table, table_name
 
 if TYPE_CHECKING:

@@ -234,11 +234,17 @@ class SlowTariffs(SlowValues):
 
 
 class SlowEvents(SlowReading):
-    """The event log: passes new entries to its subscribers."""
+    """The event log: passes new entries to its subscribers.
 
-    def __init__(self) -> None:
-        """Start with no subscribers."""
+    New are those from after the first one subscribed: nothing is told that happened
+    while nobody was there.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        """Start with no subscribers; now returns monotonic seconds."""
         super().__init__("event log", _EVENT_PERIOD)
+        self._now = now
+        self._is_stale = False
         self._subscribers: set[Callable[[MeterEvent], None]] = set()
         self._newest: int | None = None
 
@@ -255,15 +261,19 @@ class SlowEvents(SlowReading):
 
     def subscribe(self, subscriber: Callable[[MeterEvent], None]) -> Callable[[], None]:
         """Call subscriber with each new entry, until the returned function is called."""
+        if not self._subscribers and self._due <= self._now():
+            # Nobody was there when it was due.
+            self._is_stale = True
         self._subscribers.add(subscriber)
         return lambda: self._subscribers.discard(subscriber)
 
     @override
     async def _read(self, meter: Meter, *, anew: bool) -> bool:
         """Pass on the entries since the last read; the first read only sets a mark."""
-        if self._newest is None:
+        if self._newest is None or self._is_stale:
             events = await meter.read_events(count=1)
             self._newest = max((event.sequence_number for event in events), default=0)
+            self._is_stale = False
             return True
         for event in await meter.read_events(after=self._newest):
             self._newest = event.sequence_number
@@ -359,16 +369,17 @@ class SlowReadings:
         title: str,
         on_counters: Callable[[Mapping[str, Value | None]], None],
         *,
+        now: Callable[[], float],
         layout_since: Callable[[], datetime | None],
     ) -> None:
         """Initialize the readings; title names the meter in the log.
 
-        on_counters is called with the values of the summations that decide which
-        registers get an entity. layout_since says when the layout of its registers
-        changed, if it ever did.
+        now returns monotonic seconds. on_counters is called with the values of the
+        summations that decide which registers get an entity. layout_since says when the
+        layout of its registers changed, if it ever did.
         """
         self.counters = SlowCounters(on_counters)
-        self.events = SlowEvents()
+        self.events = SlowEvents(now)
         self.mbus = SlowMBus()
         self.system = SlowSystem()
         self.billing = SlowBilling(layout_since)

@@ -26,7 +26,7 @@ from .const import DOMAIN
 from .coordinator import MeterCoordinator, NesMepConfigEntry
 from .link.outages import LinkEvent
 from .monitor import async_get_monitor
-from .osgp import Value
+from .osgp import MeterEvent, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,7 +136,7 @@ def watch_link(
 ) -> CALLBACK_TYPE:
     """Call tell with each event of the link, and keep the meter polled."""
     unsubscribe = async_get_monitor(hass, entry).outages.async_subscribe(tell)
-    leave = _follow(entry, None, lambda coordinator: None)
+    leave = _follow(entry, _keep_polled)
 
     @callback
     def remove() -> None:
@@ -156,23 +156,53 @@ def watch_value(
     """
 
     @callback
-    def take(coordinator: MeterCoordinator) -> None:
-        if (value := coordinator.data.values.get(key)) is not None:
-            look(value)
+    def attach(coordinator: MeterCoordinator) -> CALLBACK_TYPE:
+        @callback
+        def take() -> None:
+            if (value := coordinator.data.values.get(key)) is not None:
+                look(value)
 
-    return _follow(entry, key, take)
+        leave = coordinator.async_add_listener(take, key)
+        take()
+        return leave
+
+    return _follow(entry, attach)
+
+
+@callback
+def watch_events(
+    entry: NesMepConfigEntry, tell: Callable[[MeterEvent], None]
+) -> CALLBACK_TYPE:
+    """Call tell with each new entry of the event log, and keep the log being read."""
+
+    @callback
+    def attach(coordinator: MeterCoordinator) -> CALLBACK_TYPE:
+        unsubscribe = coordinator.slow.events.subscribe(tell)
+        leave = _keep_polled(coordinator)
+
+        @callback
+        def remove() -> None:
+            unsubscribe()
+            leave()
+
+        return remove
+
+    return _follow(entry, attach)
+
+
+@callback
+def _keep_polled(coordinator: MeterCoordinator) -> CALLBACK_TYPE:
+    """Keep a meter polled until the returned function is called."""
+    return coordinator.async_add_listener(lambda: None)
 
 
 @callback
 def _follow(
-    entry: NesMepConfigEntry,
-    context: str | None,
-    take: Callable[[MeterCoordinator], None],
+    entry: NesMepConfigEntry, attach: Callable[[MeterCoordinator], CALLBACK_TYPE]
 ) -> CALLBACK_TYPE:
-    """Call take with the coordinator of a meter, now and after each update.
+    """Attach to the coordinator of a meter, and after a reload to the new one.
 
-    After a reload, the new coordinator is followed instead. The context says what to
-    read.
+    What attach returns is called to detach again.
     """
     followed: MeterCoordinator | None = None
     leave: CALLBACK_TYPE | None = None
@@ -188,8 +218,7 @@ def _follow(
         if leave is not None:
             leave()
         followed = coordinator
-        leave = coordinator.async_add_listener(lambda: take(coordinator), context)
-        take(coordinator)
+        leave = attach(coordinator)
 
     follow()
     forget = entry.async_on_state_change(follow)

@@ -1,4 +1,4 @@
-"""The automation triggers: the link, the meter's alarms, its clock and its tariff.
+"""The automation triggers: the link, the meter's alarms, clock, tariff and events.
 
 They survive reloads of the meter and work while it cannot be set up.
 """
@@ -19,8 +19,9 @@ from .descriptions import ACTIVE_TARIFF, ALARMS, CLOCK_DRIFT
 from .descriptions.expand import TARIFFS
 from .link.errors import FailureKind
 from .link.outages import LinkEvent
-from .osgp import Value
-from .targets import validated, watch_link, watch_targets, watch_value
+from .log_entries import event_as_json
+from .osgp import MeterEvent, Value
+from .targets import validated, watch_events, watch_link, watch_targets, watch_value
 
 if TYPE_CHECKING:
     import probatio as vol
@@ -30,6 +31,7 @@ else:
     import voluptuous as vol
 
 CONF_ALARM: Final = "alarm"
+CONF_CHANGE: Final = "change"
 CONF_KIND: Final = "kind"
 CONF_THRESHOLD: Final = "threshold"
 CONF_FROM: Final = "from"
@@ -254,11 +256,91 @@ class TariffChangedTrigger(MeterTrigger):
         return watch_value(entry, ACTIVE_TARIFF.key, look)
 
 
+class EventTrigger(MeterTrigger):
+    """A meter entered an event of some kind in its log."""
+
+    EVENTS: ClassVar[frozenset[str]]
+    """The names of the events."""
+
+    @override
+    def _watch(self, entry: NesMepConfigEntry, fire: _Fire) -> CALLBACK_TYPE:
+        changes = self._options.get(CONF_CHANGE)
+
+        @callback
+        def tell(event: MeterEvent) -> None:
+            if event.name in self.EVENTS and (
+                not changes or event.details.get(CONF_CHANGE) in changes
+            ):
+                fire(f"event ({event.name})", **event_as_json(event))
+
+        return watch_events(entry, tell)
+
+
+class ClockChangedTrigger(EventTrigger):
+    """The clock of a meter was set, or is being adjusted."""
+
+    EVENTS = frozenset({"clock_changed"})
+
+
+class PasswordRefusedTrigger(EventTrigger):
+    """Somebody tried to access a meter with a wrong password."""
+
+    EVENTS = frozenset({"invalid_password"})
+
+
+class TamperingDetectedTrigger(EventTrigger):
+    """A meter noticed that somebody tampered with it."""
+
+    EVENTS = frozenset(
+        {"tamper", "magnetic_tamper", "pulse_input_1_tamper", "pulse_input_2_tamper"}
+    )
+
+
+class DisconnectSwitchedTrigger(EventTrigger):
+    """The load disconnect of a meter opened or closed."""
+
+    EVENTS = frozenset(
+        {
+            "disconnect_changed",
+            "disconnect_closed",
+            "disconnect_locked",
+            "disconnect_opened",
+        }
+    )
+    OPTIONS: ClassVar[Mapping[Any, Any]] = {
+        vol.Optional(CONF_CHANGE): vol.All(
+            cv.ensure_list, [vol.In(["closed", "opened", "locked"])]
+        )
+    }
+
+
+class RelaySwitchedTrigger(EventTrigger):
+    """The control relay of a meter opened or closed."""
+
+    EVENTS = frozenset(
+        {
+            "control_relay_1_changed",
+            "control_relay_1_closed",
+            "control_relay_1_opened",
+        }
+    )
+    OPTIONS: ClassVar[Mapping[Any, Any]] = {
+        vol.Optional(CONF_CHANGE): vol.All(
+            cv.ensure_list, [vol.In(["closed", "opened"])]
+        )
+    }
+
+
 TRIGGERS: Final[dict[str, type[Trigger]]] = {
     "alarm_raised": AlarmRaisedTrigger,
+    "clock_changed": ClockChangedTrigger,
     "clock_drifted": ClockDriftedTrigger,
+    "disconnect_switched": DisconnectSwitchedTrigger,
     "link_failed": LinkFailedTrigger,
     "link_recovered": LinkRecoveredTrigger,
+    "password_refused": PasswordRefusedTrigger,
+    "relay_switched": RelaySwitchedTrigger,
+    "tampering_detected": TamperingDetectedTrigger,
     "tariff_changed": TariffChangedTrigger,
 }
 
