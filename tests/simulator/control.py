@@ -1,7 +1,8 @@
 """Remote control of a simulated meter: one JSON object a line, over TCP.
 
 A request is ``{"command": NAME, ...arguments}``, the answer ``{"ok": true, "result":
-...}`` or ``{"ok": false, "error": TEXT}``. ``COMMANDS`` lists what there is.
+...}`` or ``{"ok": false, "error": TEXT}``. ``COMMANDS`` lists what there is, and
+``OPTICAL_COMMANDS`` what there is beside it where an optical port is served.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from typing import Any, Self
 from .actions import ACTIONS
 from .faults import KINDS, Fault
 from .meter import SimulatedMeter
+from .optical import OPTICAL_COMMANDS, OpticalPort
 
 type _Command = Callable[..., object]
 
@@ -28,7 +30,7 @@ def parse(spec: str) -> tuple[str, dict[str, object]]:
     arguments: dict[str, object] = {}
     for item in filter(None, rest.split(",")):
         name, equals, text = item.partition("=")
-        if command not in COMMANDS or not equals:
+        if command not in COMMANDS | OPTICAL_COMMANDS or not equals:
             raise ValueError(f"not understood: {spec!r}")
         try:
             arguments[name] = json.loads(text)
@@ -37,11 +39,13 @@ def parse(spec: str) -> tuple[str, dict[str, object]]:
     return command, arguments
 
 
-def carry_out(meter: SimulatedMeter, spec: str) -> object:
+def carry_out(
+    meter: SimulatedMeter, spec: str, optical: OpticalPort | None = None
+) -> object:
     """Carry out a command given as text; ValueError when that cannot be."""
     command, arguments = parse(spec)
     try:
-        return COMMANDS[command](meter, **arguments)
+        return _call(meter, optical, command, arguments)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{spec!r}: {error}") from error
 
@@ -103,12 +107,28 @@ COMMANDS: dict[str, _Command] = {
 }
 
 
-def answer(meter: SimulatedMeter, line: bytes) -> bytes:
+def _call(
+    meter: SimulatedMeter,
+    optical: OpticalPort | None,
+    command: str,
+    arguments: dict[str, Any],
+) -> object:
+    """Carry out a command on the meter, or on its optical port."""
+    if command not in OPTICAL_COMMANDS:
+        return COMMANDS[command](meter, **arguments)
+    if optical is None:
+        raise ValueError("no optical port is served")
+    return OPTICAL_COMMANDS[command](optical, **arguments)
+
+
+def answer(
+    meter: SimulatedMeter, line: bytes, optical: OpticalPort | None = None
+) -> bytes:
     """Carry out one line and return the line that answers it."""
     try:
         arguments = json.loads(line)
-        command = COMMANDS[arguments.pop("command")]
-        reply = {"ok": True, "result": command(meter, **arguments)}
+        command = arguments.pop("command")
+        reply = {"ok": True, "result": _call(meter, optical, command, arguments)}
     except (ValueError, TypeError, AttributeError) as error:
         reply = {"ok": False, "error": str(error)}
     except KeyError:
@@ -118,9 +138,13 @@ def answer(meter: SimulatedMeter, line: bytes) -> bytes:
 
 @asynccontextmanager
 async def serve_control(
-    meter: SimulatedMeter, host: str = "127.0.0.1", port: int = 0
+    meter: SimulatedMeter,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    optical: OpticalPort | None = None,
 ) -> AsyncIterator[tuple[str, int]]:
-    """Serve the remote control and give its address."""
+    """Serve the remote control of a meter, and of its optical port; give its address."""
     clients: set[asyncio.StreamWriter] = set()
 
     async def client(
@@ -129,7 +153,7 @@ async def serve_control(
         clients.add(writer)
         try:
             while line := await reader.readline():
-                writer.write(answer(meter, line))
+                writer.write(answer(meter, line, optical))
                 await writer.drain()
         except ConnectionError:
             return

@@ -8,14 +8,17 @@ In a test::
 """
 
 from .access import Keys, Right
-from .codes import Code, Service, State
+from .actions import OPTICAL_COMMANDS, parse_settings
+from .codes import PASSWORD_LENGTH, Code, Service, State
 from .faults import OPTICAL_KINDS, OpticalFault
 from .line import OpticalLine
 from .port import OpticalPort
 from .settings import READ_KEY, FirstPacket, OpticalSettings
 
 __all__ = [
+    "OPTICAL_COMMANDS",
     "OPTICAL_KINDS",
+    "PASSWORD_LENGTH",
     "READ_KEY",
     "Code",
     "FirstPacket",
@@ -27,4 +30,5 @@ __all__ = [
     "Right",
     "Service",
     "State",
+    "parse_settings",
 ]

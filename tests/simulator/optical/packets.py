@@ -17,13 +17,21 @@ _MULTI, _FIRST, _TOGGLE = 0x80, 0x40, 0x20
 _RESERVED = 0x1F  # the data format in its lowest bits is 0: C12.18
 
 
+def _shifted(register: int) -> int:
+    """Return a register after the eight bits of a byte."""
+    for _ in range(8):
+        register = register >> 1 ^ (0x8408 if register & 1 else 0)
+    return register
+
+
+_CRC_OF_BYTE = tuple(map(_shifted, range(256)))
+
+
 def crc16(data: bytes) -> int:
     """Return the CRC-16/X-25 of some bytes."""
     register = 0xFFFF
     for byte in data:
-        register ^= byte
-        for _ in range(8):
-            register = register >> 1 ^ (0x8408 if register & 1 else 0)
+        register = register >> 8 ^ _CRC_OF_BYTE[(register ^ byte) & 0xFF]
     return register ^ 0xFFFF
 
 
