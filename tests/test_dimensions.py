@@ -185,3 +185,16 @@ async def test_subjects_are_learned_again(
     assert "alarm_low_battery" not in entity_ids(hass, entry)
     assert PROFILES["gen3"].disconnect
     assert states(hass, entry)["disconnect_state"] == "closed"
+
+
+async def test_subject_goes(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str
+) -> None:
+    """What another configuration of the meter does not have any more, has no entity."""
+    entry = await set_up(hass, make_entry(meter, url))
+    assert "disconnect_state" in entity_ids(hass, entry)
+    meter.change_profile(replace(meter.profile, disconnect=False))
+    for _ in range(2):
+        await poll(hass)
+    assert "disconnect_state" not in entity_ids(hass, entry)
+    assert "alarm_low_battery" in entity_ids(hass, entry)

@@ -154,6 +154,7 @@ class SlowValues(SlowReading):
         """Store the values; those that are no longer reported are None."""
         values = await self._read_values(meter)
         if values is None:
+            self._forget(for_good=True)
             return False
         self._keys = frozenset(values) | (frozenset() if anew else self._keys)
         self.values = {**dict.fromkeys(self._keys), **values}
