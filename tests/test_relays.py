@@ -1,5 +1,8 @@
 """Control relays and alarms of the load disconnect: from the meter to an automation."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from pytest_homeassistant_custom_component.common import async_mock_service
 
@@ -17,8 +20,9 @@ from .common import (
     tables,
 )
 from .driven_clock import DrivenClock
-from .simulator import Fault, SimulatedMeter
+from .simulator import PROFILES, Fault, SimulatedMeter
 from .triggers import automate, device_of
+from .values import NOON, Clock
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
@@ -156,3 +160,87 @@ async def test_state_is_named(
     name = "component.nes_mep.entity.binary_sensor.control_relay.state"
     assert texts[f"{name}.on"] == "Open"
     assert texts[f"{name}.off"] == "Closed"
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("profile", ["fw_4_30"])
+@pytest.mark.usefixtures("everything_enabled")
+async def test_pending_operation(
+    hass: HomeAssistant,
+    host_clock: DrivenClock,
+    meter: SimulatedMeter,
+    url: str,
+    clock: Clock,
+    number: int,
+) -> None:
+    """A relay that will switch at a random time tells in how many seconds."""
+    entry = await set_up(hass, make_entry(meter, url))
+    name = f"control_relay_{number}"
+    calls = await follow(hass, entity_ids(hass, entry)[f"{name}_pending"])
+    assert states(hass, entry)[f"{name}_delay"] == "unknown"
+
+    meter.switch_relay(number, True, after=100)
+    shown = []
+    for _ in range(2):
+        clock.now += timedelta(seconds=61)
+        await pass_time(hass, host_clock, 61)
+        now = states(hass, entry)
+        shown.append((now[name], now[f"{name}_pending"], now[f"{name}_delay"]))
+    assert shown == [("off", "on", "39"), ("on", "off", "unknown")]
+    assert [call.data["state"] for call in calls] == ["on", "off"]
+
+
+@pytest.mark.parametrize("profile", ["fw_3_70"])
+@pytest.mark.usefixtures("everything_enabled")
+async def test_limits(
+    hass: HomeAssistant, host_clock: DrivenClock, meter: SimulatedMeter, url: str
+) -> None:
+    """The step tariff and the limit of the power, and when that opened the disconnect."""
+    entry = await set_up(hass, make_entry(meter, url))
+    before = states(hass, entry)
+    assert before["power_limit_enabled"] == "on"
+    assert (before["power_limit"], before["power_limit_interval"]) == ("11000", "900")
+    assert before["last_cut_off"] == "unknown"
+    calls = await follow(hass, entity_ids(hass, entry)["step_tariff"])
+
+    meter.set_tier(1, drive=3, reason=2)
+    meter.cut_off(NOON)
+    await pass_time(hass, host_clock, 901)
+    now = states(hass, entry)
+    assert now["disconnect_state"] == "open"
+    assert now["last_cut_off"] == NOON.isoformat()
+    assert now["step_tariff"] == "on"
+    assert [call.data["state"] for call in calls] == ["on"]
+
+
+@pytest.mark.parametrize(
+    ("enabled", "seconds", "wanted"),
+    [
+        ("control_relay_1_pending", 60, ["ET54"]),
+        ("control_relay_2_delay", 60, ["ET54", "ET54"]),
+        ("step_tariff", 60, ["ET54"]),
+        ("power_limit", 60, []),
+        ("power_limit_interval", 900, ["ET80"]),
+        ("last_cut_off", 900, ["ET46"]),
+    ],
+)
+@pytest.mark.usefixtures("everything_enabled")
+async def test_only_what_is_shown_is_read(
+    hass: HomeAssistant,
+    host_clock: DrivenClock,
+    meter: SimulatedMeter,
+    url: str,
+    enabled: str,
+    seconds: float,
+    wanted: list[str],
+) -> None:
+    """A subject is read at its pace while an enabled entity shows something of it."""
+    meter.profile = replace(meter.profile, relays=(1,), step_tariff=True)
+    if "relay_2" in enabled:
+        meter.profile = PROFILES["fw_4_30"]
+    entry = await set_up(hass, make_entry(meter, url))
+    await disable_all_but(hass, entry, {enabled})
+    await pass_time(hass, host_clock, 10)
+    since = len(meter.requests)
+    await pass_time(hass, host_clock, seconds)
+    assert [t for t in tables(meter, since) if t in {"ET46", "ET54", "ET80"}] == wanted

@@ -143,12 +143,14 @@ DISCONNECT_STATES = ("closed", "closing", "open", "opening")
 
 def parsed(entity_id: str, attributes: Mapping[str, object], state: str) -> Shown:
     """Return a state as the value that it stands for."""
+    if state == "unknown":
+        return state
     if entity_id.startswith(("binary_sensor.", "calendar.")):
         return {"on": True, "off": False}[state]
     if attributes.get("device_class") == "enum":
         return state
     if attributes.get("device_class") == "timestamp":
-        return state if state == "unknown" else datetime.fromisoformat(state)
+        return datetime.fromisoformat(state)
     return float(state)
 
 
@@ -286,6 +288,7 @@ class Truth:
         return {
             **dict(self._tariff()),
             **dict(self._alarms()),
+            **dict(self._switching()),
             **dict(self._outages()),
             **dict(self._power_quality()),
             **dict(self._billing()),
@@ -316,6 +319,25 @@ class Truth:
         for number in self.profile.relays:
             is_open = bool(self.raw["alarms"] >> RELAYS[number] & 1)
             yield f"control_relay_{number}", is_open
+
+    def _switching(self) -> Iterator[tuple[str, Shown]]:
+        for number in self.profile.relays:
+            is_pending = bool(self.raw.get(f"relay.{number}.pending"))
+            remaining = self.raw.get(f"relay.{number}.remaining", 0)
+            yield f"control_relay_{number}_pending", is_pending
+            yield (
+                f"control_relay_{number}_delay",
+                remaining if is_pending else "unknown",
+            )
+        if self.profile.step_tariff:
+            yield "step_tariff", bool(self.raw["tier_reason"] & 2)
+        if self.profile.disconnect and self.profile.since(3, 70):
+            limit = self.profile.power_limit
+            yield "power_limit_enabled", limit.enabled
+            yield "power_limit", limit.threshold
+            yield "power_limit_interval", limit.seconds * limit.multiplier
+            time = self.raw["cut_off"]
+            yield "last_cut_off", _moment(time) if time else "unknown"
 
     def _outages(self) -> Iterator[tuple[str, Shown]]:
         if self.raw["outages"]:

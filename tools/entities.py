@@ -85,6 +85,10 @@ _SUBJECTS: Final = (
     (r"alarm_load_side_voltage", "BT03", "3.30+, with a load disconnect"),
     (r"alarm_.*", "BT03", "all"),
     (r"control_relay_\d", "BT03", "with the relay (2: 4.30+)"),
+    (r"control_relay_.*", "ET54", "with the relay (2: 4.30+)"),
+    (r"power_limit.*", "ET80", "3.70+, with a load disconnect"),
+    (r"last_cut_off", "ET46", "3.70+, with a load disconnect"),
+    (r"step_tariff", "ET54", "with step tariffs"),
     (
         r"last_billing_date|billing_.*",
         "BT26, else ET41 or BT25",

@@ -18,6 +18,7 @@ _LAYERS = (
     ("tariffs",),
     ("layout_watch", "learning"),
     ("slow_tables", "table_contents"),
+    ("switching",),
     ("slow_table",),
     ("discovery", "interface_definition", "register_tables"),
     ("registers",),

@@ -2,12 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from hypothesis import given, strategies as st
 import pytest
 
 from osgp import DecodeError, Meter, Value
 from osgp.tables.status import Hardware, decode_hardware, decode_open_relays
+from osgp.tables.switching import (
+    PowerLimit,
+    decode_cut_off,
+    decode_modules_length,
+    decode_power_limit,
+    decode_relay_operation,
+    decode_step_tariff_disabled,
+    decode_step_tariff_enabled,
+    decode_step_tariff_in_use,
+    second_relay_offset,
+    step_tariff_disabled_offset,
+)
 from tests.simulator import PROFILES, Fault, SimulatedMeter
 
 _OF_A_DISCONNECT = {
@@ -123,3 +136,135 @@ def test_hardware() -> None:
     assert replace(both, has_first_relay=False).relays((3, 70, 24)) == ()
     with pytest.raises(DecodeError, match="ET29"):
         decode_hardware(b"\xc0\x00")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+async def test_relay_operations(meter: Meter, simulated: SimulatedMeter) -> None:
+    """Each relay counts its own seconds down; nothing pending has none."""
+    relays = simulated.profile.relays
+    if not relays:
+        assert await meter.read_slow_table("relay_operations") is None
+        return
+    calm = await _values(meter, "relay_operations")
+    for number in relays:
+        pending, delay = (f"control_relay_{number}_{n}" for n in ("pending", "delay"))
+        assert (calm[pending], calm[delay]) == (False, None)
+        simulated.switch_relay(number, True, after=130)
+        values = await _values(meter, "relay_operations")
+        assert values == {**calm, pending: True, delay: 130}
+        assert (await _values(meter, "alarms"))[f"control_relay_{number}"] is False
+        simulated.shift(100)
+        assert (await _values(meter, "relay_operations"))[delay] == 30
+        simulated.shift(30)
+        assert await _values(meter, "relay_operations") == calm
+        assert (await _values(meter, "alarms"))[f"control_relay_{number}"] is True
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+async def test_step_tariff(meter: Meter, simulated: SimulatedMeter) -> None:
+    """It is told whether it is in use, where there are step tariffs."""
+    if not simulated.profile.step_tariff:
+        assert await meter.read_slow_table("step_tariff") is None
+        return
+    assert await _values(meter, "step_tariff") == {"step_tariff": False}
+    simulated.set_tier(1, drive=3, reason=2)
+    assert await _values(meter, "step_tariff") == {"step_tariff": True}
+    simulated.set_tier(1, drive=3, reason=1)
+    assert await _values(meter, "step_tariff") == {"step_tariff": False}
+
+
+@pytest.mark.parametrize(
+    ("profile", "offset"), [("fw_3_70", 80), ("fw_4_30", 81)], ids=["3.x", "4.x"]
+)
+async def test_disabled_step_tariff(
+    meter: Meter, simulated: SimulatedMeter, offset: int
+) -> None:
+    """One bit enables step tariffs, another one switches them off again."""
+    simulated.overwrite("ET55", b"\x08", offset)
+    assert await meter.read_slow_table("step_tariff") is None
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+async def test_power_limit(meter: Meter, simulated: SimulatedMeter) -> None:
+    """Meters from 3.70 on have it, if they can cut the load off."""
+    profile = simulated.profile
+    if not (profile.disconnect and profile.since(3, 70)):
+        assert await meter.read_slow_table("power_limit") is None
+        assert await meter.read_slow_table("last_cut_off") is None
+        return
+    limit = profile.power_limit
+    assert await _values(meter, "power_limit") == {
+        "power_limit_enabled": limit.enabled,
+        "power_limit": limit.threshold,
+        "power_limit_interval": limit.seconds * limit.multiplier,
+    }
+    assert await _values(meter, "last_cut_off") == {"last_cut_off": None}
+    simulated.cut_off()
+    now = simulated.meter_time.replace(microsecond=0)
+    assert await _values(meter, "last_cut_off") == {"last_cut_off": now}
+
+
+async def test_nothing_of_switching_is_asked_twice(
+    meter: Meter, simulated: SimulatedMeter
+) -> None:
+    """What a meter lacks is learned once, and what it has costs one request."""
+    for name in ("relay_operations", "step_tariff", "power_limit", "last_cut_off"):
+        await meter.read_slow_table(name)
+        simulated.requests.clear()
+        values = await meter.read_slow_table(name)
+        assert len(simulated.requests) == (values is not None)
+
+
+def test_relay_operation() -> None:
+    """MEP guide, pages 134 to 139: pending, seconds to go, seconds in all."""
+    assert decode_relay_operation(bytes.fromhex("01 2c01"), 62) == 300
+    assert decode_relay_operation(bytes.fromhex("00 2c01"), 62) is None
+    assert decode_relay_operation(bytes.fromhex("01 0000"), 145) == 0
+    assert second_relay_offset(decode_modules_length(b"\x06\x07")) == 145
+    with pytest.raises(DecodeError, match="ET54 at 62"):
+        decode_relay_operation(bytes.fromhex("02 0100"), 62)
+    with pytest.raises(DecodeError, match="ET11 at 32"):
+        decode_modules_length(b"\xff\x07")
+
+
+def test_limit() -> None:
+    """MEP guide, pages 184 and 122."""
+    limit = decode_power_limit(bytes.fromhex("01 3c00 0f f82a0000"))
+    assert limit == PowerLimit(enabled=True, seconds=900, threshold=11_000)
+    off = decode_power_limit(bytes.fromhex("00 0100 0f 00000000"))
+    assert off == PowerLimit(enabled=False, seconds=15, threshold=0)
+    with pytest.raises(DecodeError, match="ET80 at 3"):
+        decode_power_limit(bytes.fromhex("01 3c00 10 f82a0000"))
+    cut_off = decode_cut_off(bytes.fromhex("1a 02 11 12 0f 1e"))
+    assert cut_off == datetime(2026, 2, 17, 18, 15, 30, tzinfo=UTC)
+    assert decode_cut_off(bytes(6)) is None
+
+
+def test_step_tariff_bits() -> None:
+    """MEP guide, pages 134, 140 and 146; the byte moved with 4.0."""
+    assert decode_step_tariff_in_use(b"\x02")
+    assert not decode_step_tariff_in_use(b"\xfd")
+    assert decode_step_tariff_enabled(b"\x20")
+    assert not decode_step_tariff_enabled(b"\xdf")
+    assert step_tariff_disabled_offset((3, 99, 0)) == 80
+    assert step_tariff_disabled_offset((4, 0, 0)) == 81
+    assert decode_step_tariff_disabled(b"\x08", 80)
+    assert not decode_step_tariff_disabled(b"\xf7", 81)
+
+
+@given(st.binary(max_size=12))
+def test_any_bytes_of_switching(data: bytes) -> None:
+    """Bytes are a value in its bounds, or a DecodeError and nothing else."""
+    for decode in (
+        lambda: decode_relay_operation(data, 62),
+        lambda: decode_power_limit(data).seconds,
+        lambda: decode_modules_length(data),
+    ):
+        try:
+            value = decode()
+        except DecodeError:
+            continue
+        assert value is None or 0 <= value <= 15 * 0xFFFF
+    if len(data) >= 6:
+        time = decode_cut_off(data)
+        assert time is None or time.tzinfo is UTC

@@ -20,6 +20,7 @@ from .state import (
     OUTAGE_SENSORS,
     POWER_QUALITY_SENSORS,
 )
+from .switching import SWITCHING_SENSORS
 from .tariffs import NEXT_TARIFF, NEXT_TARIFF_SWITCH, TARIFF_SENSORS
 
 __all__ = [
@@ -62,6 +63,7 @@ SLOW_TABLE_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
         *OUTAGE_SENSORS,
         *POWER_QUALITY_SENSORS,
         *BILLING_SENSORS,
+        *SWITCHING_SENSORS,
     )
 }
 """Sensors of slow tables, by key."""

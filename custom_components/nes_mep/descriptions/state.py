@@ -17,7 +17,7 @@ from homeassistant.const import (
 )
 
 from .expand import TARIFFS, MeterSensorDescription, enabled, named, per_phase
-from .switching import RELAYS
+from .switching import SWITCHING_STATES
 
 ACTIVE_TARIFF: Final = MeterSensorDescription(
     key="active_tariff",
@@ -177,7 +177,7 @@ BINARY_SENSORS: Final[Mapping[str, BinarySensorEntityDescription]] = {
         _alarm("prepay_warning", None),
         # Homes that export have it on all day, which is not a problem.
         _alarm("reverse_energy", None),
-        *RELAYS,
+        *SWITCHING_STATES,
     )
 }
 """Binary sensors of what a meter reports, by key."""

@@ -13,6 +13,7 @@ from .link import Link
 from .refusals import is_out_of_reach
 from .registers import Value
 from .slow_table import MINUTE, QUARTER_HOUR, Reader, SlowTable
+from .switching import SWITCHING_TABLES
 from .tables.clock import (
     LOCAL_CLOCK_LENGTH,
     UTC_CLOCK_LENGTH,
@@ -197,5 +198,6 @@ SLOW_TABLES: Mapping[str, SlowTable] = {
         SlowTable("disconnect", MINUTE, _prepare_disconnect),
         SlowTable("outages", QUARTER_HOUR, _prepare_outages),
         SlowTable("power_quality", QUARTER_HOUR, _prepare_power_quality),
+        *SWITCHING_TABLES,
     )
 }

@@ -5,12 +5,10 @@ from .layout import Layout, View, Writer, long_time, table
 
 @table("ET46")
 def control_output(view: View) -> bytes:
-    """How the load is limited; 3.70 and later: when it was cut off, in local time."""
+    """How the load is limited; 3.70 and later: when it was cut off, in UTC [inferred]."""
     layout = Layout(13)
     if view.profile.since(3, 70):
-        time = view.state.cut_off
-        local = time and time.astimezone(view.zone)
-        layout.put(13, "i6s", 0, long_time(local))
+        layout.put(13, "i6s", 0, long_time(view.state.cut_off))
     return layout.done()
 
 

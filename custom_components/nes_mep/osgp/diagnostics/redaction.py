@@ -28,19 +28,8 @@ _HARMLESS = frozenset(
     {
         *("BT00", "BT01", "BT03", "BT15", "BT20", "BT21", "BT22", "BT23", "BT27"),
         *("BT28", "BT50", "BT52", "BT53", "BT54", "BT55", "BT61", "BT62", "BT63"),
-        *(
-            "BT71",
-            "BT74",
-            "ET09",
-            "ET11",
-            "ET14",
-            "ET21",
-            "ET23",
-            "ET29",
-            "ET36",
-            "ET42",
-        ),
-        *("ET54", "ET55", "ET57", "ET66", "ET79", "ET81"),
+        *("BT71", "BT74", "ET09", "ET11", "ET14", "ET21", "ET23", "ET29", "ET36"),
+        *("ET42", "ET46", "ET54", "ET55", "ET57", "ET66", "ET79", "ET80", "ET81"),
     }
 )
 """Tables that do not say whose meter it is. Tables that are neither here nor blanked
