@@ -395,6 +395,35 @@ def test_mep_after_a_lost_session() -> None:
     line.close()
 
 
+@pytest.mark.parametrize("noise", [b"\xee", b"\x55\x55"])
+def test_start_byte_takes_the_uart(noise: bytes) -> None:
+    """One start byte is enough to silence the MEP, for as long as a session may be."""
+    port = a_port()
+    air = Air(port)
+    line, written = mep_of(air)
+    air.say(noise)
+    ask_mep(line, port)
+    assert bool(written) == (noise != b"\xee")
+    assert air.wait(0.6) == (NAK if noise == b"\xee" else b"")
+    air.wait(6)
+    written.clear()
+    ask_mep(line, port)
+    assert written
+    line.close()
+
+
+def test_mains_failure_on_both_ports() -> None:
+    """It is one meter: what restarts is silent on both."""
+    port = a_port(ALONE)
+    air = in_session(port)
+    line, written = mep_of(air)
+    port.restart(2)
+    ask_mep(line, port)
+    assert not written
+    assert air.say(READ) == b""
+    line.close()
+
+
 @pytest.mark.parametrize(
     ("profile", "shines"), [("gen3", True), ("gen3", False), ("gen4", False)]
 )

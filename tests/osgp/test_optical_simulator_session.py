@@ -17,7 +17,7 @@ from tests.simulator.optical.probe import (
     partial_read,
     password,
 )
-from tests.simulator.optical.services import checksum
+from tests.simulator.optical.services import checksum, identity
 from tests.simulator.optical.settings import PROVISIONING_KEY, UNIQUE_KEY
 
 from .optical_dialogues import (
@@ -362,6 +362,8 @@ def test_tables_are_those_of_the_meter(profile: str) -> None:
     read = 0
     for number in (*range(100), *range(2048, 2148)):
         data = port.meter.content(number)
+        if number == 1 and data is not None:
+            data = identity(bytes(data), port.meter.profile.serial_number)
         reply = probe.read(number, 0, 52)
         if data is None:
             assert reply == coded(Code.NO_SUCH_TABLE)
@@ -373,6 +375,21 @@ def test_tables_are_those_of_the_meter(profile: str) -> None:
             ).ljust(9, b"\0")
             read += 1
     assert read > 40
+
+
+def test_manufacturer_identification() -> None:
+    """BT01 has more than by MEP: application firmware and a serial number in BCD."""
+    port = a_port()
+    by_mep = port.meter.table(1)
+    assert by_mep is not None
+    probe = probe_of(port, None)
+    reply = probe.ask(full_read(1))
+    data = reply[3:-1]
+    assert len(data) == 24
+    assert (data[:12], data[14:16]) == (by_mep[:12], by_mep[14:16])
+    assert data[12:14] == data[14:16]
+    assert data[16:].hex() == "0000000020260217"
+    assert probe.read(1, 16, 8)[3:-1] == data[16:]
 
 
 def test_full_read_tells_the_length() -> None:

@@ -70,6 +70,7 @@ class OpticalLine(Wire):
             self._link.receiver.reset()
         else:
             data = port.noise.damaged(data)
+            self._link.notice(data, start)
             for when, received in self._link.receiver.feed(data, start, byte_time):
                 heappush(self._came, (when, next(self._numbers), received))
         self._run()

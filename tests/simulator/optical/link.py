@@ -6,7 +6,7 @@ from typing import Protocol
 
 from ..packet import Request
 from .faults import Moment, OpticalExchange, apply
-from .packets import NAK, OVERHEAD, Packet, Received, Receiver, Signal, cut
+from .packets import NAK, OVERHEAD, START, Packet, Received, Receiver, Signal, cut
 from .port import OpticalPort
 from .settings import FirstPacket
 
@@ -48,6 +48,7 @@ class Link:
         self._message = b""  # what came of a message of several packets
         self._due = -1  # how many of its packets follow the next one
         self._request = _NOTHING
+        self._is_switching = False  # the shared UART, by the packet that is coming
         self._stop()
 
     def _stop(self) -> None:
@@ -63,6 +64,11 @@ class Link:
         if self._port.epoch != self._epoch:
             self._forget()
         self.receiver.most_data = self._port.session.packet_size - OVERHEAD
+
+    def notice(self, data: bytes, when: float) -> None:
+        """Look for a start byte, which switches the shared UART."""
+        if START in data and self._port.switch_uart(when):
+            self._is_switching = True
 
     def take(self, received: Received, when: float) -> None:
         """Deal with what came."""
@@ -93,7 +99,8 @@ class Link:
     def _switched(self, when: float) -> bool:
         """Tell whether a packet was lost because it switched the shared UART."""
         first = self._port.settings.first_packet
-        if not self._port.switch_uart(when) or first is FirstPacket.TAKEN:
+        was_switching, self._is_switching = self._is_switching, False
+        if not was_switching or first is FirstPacket.TAKEN:
             return False
         if first is FirstPacket.REFUSED:
             self._wire.send(NAK, when)

@@ -66,7 +66,7 @@ class OpticalPort:
         self._is_locking = False
         self._replies: dict[int | None, bytes] = {}
         meter.uart_is_taken = self.takes_uart
-        meter.on_restart.append(self.restart)
+        meter.on_restart.append(self._lose_power)
 
     @property
     def settings(self) -> OpticalSettings:
@@ -97,7 +97,7 @@ class OpticalPort:
         return self.shares_uart and self._is_active
 
     def switch_uart(self, when: float) -> bool:
-        """Take the shared UART; tell whether that costs the packet that came."""
+        """Take the shared UART; tell whether the MEP had it."""
         if not self.shares_uart or self._is_active:
             return False
         self._has_uart = True
@@ -155,14 +155,18 @@ class OpticalPort:
             self.end()
         if self._is_locking:
             self._is_locking = False
-            self.restart(self.settings.lock_time)
+            self.end()
+            self.fall_silent(self.settings.lock_time)
 
     def fall_silent(self, seconds: float) -> None:
         """Ignore the light for so many seconds."""
         self._deaf_until = self.monotonic() + seconds
 
     def restart(self, seconds: float = 0.0) -> None:
-        """Do what a mains failure does: the session is gone, silence for a while."""
+        """Let the meter lose its mains and be silent for a while, on both ports."""
+        self.meter.restart(seconds)
+
+    def _lose_power(self, seconds: float) -> None:
         self.end()
         self.fall_silent(seconds)
 

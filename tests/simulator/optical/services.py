@@ -15,6 +15,9 @@ _SERIAL_LENGTH = 30
 _BAUD_9600 = 6
 _MOST_BAUD_CODES = 11
 _DESCRIPTOR = 6  # bytes of a pending table's event descriptor
+_IDENTITY = 1  # BT01
+_IDENTITY_BY_MEP = 16
+_BCD_DIGITS = 16
 _OK = bytes([Code.OK])
 
 
@@ -89,7 +92,19 @@ def _existing(session: Session, table: int) -> tuple[TableBytes, bytes]:
         return pending[_DESCRIPTOR:], pending[:_DESCRIPTOR]
     if (data := session.meter.content(table)) is None:
         raise RefusedError(Code.NO_SUCH_TABLE)
+    if table == _IDENTITY and len(data) == _IDENTITY_BY_MEP:
+        data = identity(bytes(data), session.meter.profile.serial_number)
     return data, b""
+
+
+def identity(data: bytes, serial_number: str) -> bytes:
+    """Return BT01 as this port has it (page 19); the MEP has its end reserved.
+
+    Bytes 12 and 13 are the application firmware, coded as the two behind them, and
+    bytes 16 to 23 the manufacturer's serial number, BCD.
+    """
+    digits = "".join(filter(str.isdigit, serial_number))[-_BCD_DIGITS:]
+    return data[:12] + data[14:16] * 2 + bytes.fromhex(digits.zfill(_BCD_DIGITS))
 
 
 def _write(session: Session, request: bytes) -> bytes:
