@@ -64,16 +64,16 @@ async def test_default_pace(
         ({"active_tariff"}, 60, {"BT55"}),
         ({"daylight_saving"}, 60, {"BT55"}),
         ({"next_tariff"}, 60, {"BT55"}),
-        ({"tariff_calendar"}, 3600, {"BT55", "ET23", "ET14", "BT52"}),
+        ({"tariff_calendar"}, 3600, {"BT55", "ET23", "ET14", "ET55", "BT52"}),
         ({"alarm_cover_removed"}, 60, {"BT03"}),
         ({"disconnect_state"}, 60, {"ET23"}),
         ({"last_outage_start"}, 60, set()),
-        ({"last_outage_start"}, 900, {"ET81", "ET14"}),
-        ({"sags_l1"}, 900, {"ET09", "ET14"}),
+        # A first M-Bus meter or message may come, which have no entities so far.
+        ({"last_outage_start"}, 900, {"ET81", "ET14", "ET55"}),
+        ({"sags_l1"}, 900, {"ET09", "ET14", "ET55"}),
         ({"meter_event"}, 60, set()),
         ({"meter_event"}, 300, {"BT74"}),
-        # A first M-Bus meter may come, which has no entities so far.
-        ({"energy_import"}, 900, {"ET14"}),
+        ({"energy_import"}, 900, {"ET14", "ET55"}),
     ],
 )
 @pytest.mark.usefixtures("everything_enabled", "right_clock")
@@ -120,11 +120,11 @@ async def test_what_a_meter_has_is_learned_once(
     await pass_time(hass, host_clock, 10)
     since = len(meter.requests)
     await pass_time(hass, host_clock, 3000)
-    assert set(tables(meter, since)) == {*REGISTERS, "ET23", "ET14", "BT55"}
+    assert set(tables(meter, since)) == {*REGISTERS, "ET23", "ET14", "ET55", "BT55"}
     for _ in range(2):
         since = len(meter.requests)
         await pass_time(hass, host_clock, 3600)
-        hourly = {"BT52", "BT26", "BT55"}
+        hourly = {"BT52", "BT26", "BT55", "ET55"}
         assert set(tables(meter, since)) == {*REGISTERS, "ET23", "ET14", *hourly}
 
     # The next start asks again.

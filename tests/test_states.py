@@ -32,7 +32,7 @@ ON_AT_FIRST = {
     *("alarm_disconnect_error", "control_relay_1", "control_relay_2"),
     *("disconnect_state", "link_problem"),
     *("last_billing_date", "billing_energy_import"),
-    *("tariff_calendar", "next_tariff", "next_tariff_switch"),
+    *("message", "tariff_calendar", "next_tariff", "next_tariff_switch"),
 }
 APART = {
     *("clock_drift", "history_progress", "last_reply_time", "link", "link_problem"),

@@ -17,6 +17,8 @@ from .simulator.alarms import status_bytes
 type Shown = float | str | bool | datetime
 """A state: times are aware."""
 
+MESSAGE = "_message_from_the_grid_company"
+"""How the id of the entity ends whose state is a text."""
 PHASES = (1, 2, 3)
 QUADRANTS = (1, 2, 3, 4)
 
@@ -147,7 +149,7 @@ def parsed(entity_id: str, attributes: Mapping[str, object], state: str) -> Show
         return state
     if entity_id.startswith(("binary_sensor.", "calendar.")):
         return {"on": True, "off": False}[state]
-    if attributes.get("device_class") == "enum":
+    if attributes.get("device_class") == "enum" or entity_id.endswith(MESSAGE):
         return state
     if attributes.get("device_class") == "timestamp":
         return datetime.fromisoformat(state)
@@ -292,6 +294,7 @@ class Truth:
             **dict(self._outages()),
             **dict(self._power_quality()),
             **dict(self._billing()),
+            **({"message": message.text} if (message := self.profile.message) else {}),
         }
 
     def _tariff(self) -> Iterator[tuple[str, Shown]]:

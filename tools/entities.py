@@ -79,6 +79,7 @@ _SUBJECTS: Final = (
     (r"clock_drift", "BT52 against Home Assistant", "all"),
     (r"active_tariff|season|tariff_control|daylight_saving", "BT55", "all"),
     (r"next_tariff.*|tariff_calendar", "BT54", "with several tariffs"),
+    (r"message", "ET55", "once it had a message"),
     (r"disconnect_state", "ET23", "with a load disconnect"),
     (r"alarm_neutral_fault|alarm_unbalanced_voltage", "BT03", "3.60+"),
     (r"alarm_disconnect_error|alarm_prepay_.*", "BT03", "with a load disconnect"),

@@ -1,7 +1,8 @@
 """Sensors: registers, slow readings, link counters and the import of the history."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import override
+from typing import Any, Final, override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity
 from homeassistant.core import HomeAssistant
@@ -12,6 +13,7 @@ from .descriptions import (
     ACTIVE_TARIFF,
     HISTORY_PROGRESS,
     LINK_SENSORS,
+    MESSAGE,
     NEXT_TARIFF,
     SLOW_TABLE_SENSORS,
     MeterSensorDescription,
@@ -43,9 +45,9 @@ async def async_setup_entry(
                 description
             ),
         )
-        kind = NesMepSlowSensor if key in SLOW_TABLE_SENSORS else NesMepSensor
-        if key in {ACTIVE_TARIFF.key, NEXT_TARIFF.key}:
-            kind = NesMepTariff
+        kind = _KINDS.get(key)
+        if kind is None:
+            kind = NesMepSlowSensor if key in SLOW_TABLE_SENSORS else NesMepSensor
         return kind(coordinator, description)
 
     async_add_entities(
@@ -91,6 +93,37 @@ class NesMepTariff(NesMepSlowSensor):
         """Return the numbers of the tariffs that the meter has."""
         tiers = self.coordinator.meter.register_map.dimensions.tiers
         return [str(tariff) for tariff in range(1, max(tiers, 1) + 1)]
+
+
+class NesMepMessage(NesMepSlowSensor):
+    """The message of the grid company, with the time for which it is shown."""
+
+    _attr_extra_state_attributes: dict[str, Any]
+
+    def __init__(
+        self, coordinator: MeterCoordinator, description: MeterSensorDescription
+    ) -> None:
+        """Initialize the sensor of the message."""
+        super().__init__(coordinator, description)
+        self._attr_extra_state_attributes = {}
+
+    @override
+    def _update(self) -> bool:
+        """Look up the text and the attributes."""
+        before, prefix = self._attr_extra_state_attributes, f"{MESSAGE.key}."
+        self._attr_extra_state_attributes = {
+            key.removeprefix(prefix): value
+            for key, value in self.coordinator.data.values.items()
+            if key.startswith(prefix)
+        }
+        return super()._update() or self._attr_extra_state_attributes != before
+
+
+_KINDS: Final[Mapping[str, type[NesMepSensor]]] = {
+    ACTIVE_TARIFF.key: NesMepTariff,
+    NEXT_TARIFF.key: NesMepTariff,
+    MESSAGE.key: NesMepMessage,
+}
 
 
 class NesMepLinkSensor(NesMepStatusEntity, NesMepSensor):

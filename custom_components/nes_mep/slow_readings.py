@@ -156,7 +156,9 @@ class SlowValues(SlowReading):
         if values is None:
             self._forget(for_good=True)
             return False
-        self._keys = frozenset(values) | (frozenset() if anew else self._keys)
+        # What follows a dot is an attribute.
+        keys = frozenset(key for key in values if "." not in key)
+        self._keys = keys | (frozenset() if anew else self._keys)
         self.values = {**dict.fromkeys(self._keys), **values}
         return True
 

@@ -16,6 +16,7 @@ from .faults import KINDS, ActiveFault, Exchange, Fault
 from .load_profile.data_set import DataSet, mbus_source
 from .load_profile.handle import LoadProfile
 from .load_profile.history import Interval
+from .messages import Message
 from .meter import DEFAULT_KEY, Served, SimulatedMeter
 from .names import table_id, table_name
 from .optical import OpticalPort, OpticalSettings
@@ -38,6 +39,7 @@ __all__ = [
     "Fault",
     "Interval",
     "LoadProfile",
+    "Message",
     "OpticalPort",
     "OpticalSettings",
     "Outage",

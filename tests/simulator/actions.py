@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from .alarms import Disconnect
 from .catalogue import EVERY_PROFILE
 from .events import NO_USER
+from .messages import Message
 from .meter import SimulatedMeter
 
 type Action = Callable[..., object]
@@ -54,6 +55,28 @@ def _relay(
 ) -> None:
     """Open or close a control relay, now or after some seconds."""
     meter.switch_relay(number, opens, after)
+
+
+def _message(
+    meter: SimulatedMeter,
+    text: str | None,
+    start: str = "2025-01-01",
+    end: str = "2099-12-31",
+    code: str = "",
+    dismissed: bool = False,
+) -> None:
+    """Show a message of the grid company, 8 characters long; null removes it."""
+    meter.message = (
+        None
+        if text is None
+        else Message(
+            text=text,
+            start=_time(start),
+            end=_time(end),
+            code=code,
+            dismissed=dismissed,
+        )
+    )
 
 
 def _wiring(meter: SimulatedMeter, error: int) -> None:
@@ -195,6 +218,7 @@ ACTIONS: dict[str, Action] = {
     "cut_off": _cut_off,
     "relay": _relay,
     "wiring": _wiring,
+    "message": _message,
     "outage": _outage,
     "event": _event,
     "clear_events": SimulatedMeter.clear_events,

@@ -1,10 +1,12 @@
 """What kinds of meters can be simulated, as data."""
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from .load import LoadShape
 from .load_profile.data_set import SETS, UNUSED, DataSet
 from .mbus import MbusDevice
+from .messages import Message
 
 type Firmware = tuple[int, int, int]
 
@@ -149,6 +151,7 @@ class Profile:
     load_profile: tuple[DataSet, ...] = (QUARTER_HOURS,)
     skipped_status: bool = True  # ET04.71.3: no value is "skipped" and 0
     load: LoadShape = field(default_factory=LoadShape)
+    message: Message | None = None  # ET55: on the display
 
     def since(self, major: int, minor: int) -> bool:
         """Tell whether the firmware is at least major.minor."""
@@ -231,6 +234,13 @@ GEN4 = Profile(
     max_present=84,
     several_clients=True,
     load_profile=(replace(QUARTER_HOURS, blocks=60), HOURS_BY_TIER),
+    message=Message(
+        text="SPAR 17h",
+        start=datetime(2025, 11, 1, tzinfo=UTC),
+        end=datetime(2099, 12, 31, tzinfo=UTC),
+        code="196",
+        points=0b01000,
+    ),
 )
 REORDERED = replace(
     GEN3,

@@ -8,6 +8,7 @@ from .events import EventLogs, past_events
 from .load import ANCHOR, Channel
 from .load_profile.memory import LoadProfileMemory
 from .mbus import MbusSlot
+from .messages import Message
 from .meter_clock import ClockStep, MeterClock
 from .profiles import Profile
 from .quality import OLD_OUTAGES, Outage, PowerQuality, past_quality
@@ -23,7 +24,7 @@ class MeterState:
     in which the energy registers stood still. ``season`` overrides the calendar.
     ``switchings`` are the last operations of the control relays at a random time.
     ``cut_off`` is when the load was last cut off because of its power.
-    ``wiring`` is the wiring error of ET54.68. ``former`` are earlier configurations
+    ``message`` is that of the grid company. ``wiring`` is the wiring error of ET54.68. ``former`` are earlier configurations
     and until when they held, by the meter's clock.
     """
 
@@ -39,6 +40,7 @@ class MeterState:
     switchings: dict[int, Switching] = field(default_factory=dict)
     cut_off: datetime | None = None
     wiring: int = 0
+    message: Message | None = None
     season: int | None = None
     errors: int = 0
     overrides: list[TierOverride] = field(default_factory=list)
@@ -123,6 +125,7 @@ def used_state(profile: Profile) -> MeterState:
         quality=past_quality(),
         outages=list(OLD_OUTAGES),
         errors=ERRORS,
+        message=profile.message,
     )
 
 

@@ -13,6 +13,7 @@ from .load_profile.data_set import MAPPED_IDS, DataSet, mapped_sources
 from .load_profile.handle import LoadProfile
 from .load_profile.history import History
 from .mbus import MbusSlot
+from .messages import Message
 from .meter_clock import ClockStep, MeterClock
 from .profiles import Profile
 from .quality import PHASES, Outage, PowerQuality
@@ -238,6 +239,15 @@ class World:
     @wiring.setter
     def wiring(self, error: int) -> None:
         self.state.wiring = error
+
+    @property
+    def message(self) -> Message | None:
+        """The grid company's message on the display, settable."""
+        return self.state.message
+
+    @message.setter
+    def message(self, message: Message | None) -> None:
+        self.state.message = message
 
     # Mains
 

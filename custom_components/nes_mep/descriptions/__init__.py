@@ -9,6 +9,7 @@ from .energy import ENERGY_SENSORS
 from .expand import MeterSensorDescription
 from .history import HISTORY_PROGRESS
 from .link_counters import LINK_SENSORS
+from .messages import MESSAGE
 from .names import name_placeholders, sensor_name
 from .present_values import POWER_SENSORS
 from .state import (
@@ -32,6 +33,7 @@ __all__ = [
     "HISTORY_PROGRESS",
     "LAST_BILLING_DATE",
     "LINK_SENSORS",
+    "MESSAGE",
     "NEXT_TARIFF",
     "NEXT_TARIFF_SWITCH",
     "REGISTER_SENSORS",
@@ -60,6 +62,7 @@ SLOW_TABLE_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
     for description in (
         *CLOCK_SENSORS,
         *TARIFF_SENSORS,
+        MESSAGE,
         *OUTAGE_SENSORS,
         *POWER_QUALITY_SENSORS,
         *BILLING_SENSORS,

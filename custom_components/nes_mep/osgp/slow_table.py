@@ -12,7 +12,9 @@ QUARTER_HOUR = 900.0
 """Logs are in non-volatile memory, which should be read seldom."""
 
 type Reader = Callable[[], Awaitable[Mapping[str, Value | None]]]
-"""Reads the values of a slow table; raises MeterError. None is no value at present."""
+"""Reads the values of a slow table; raises MeterError. None is no value at present.
+
+A key with a dot is an attribute of what is before the dot."""
 
 
 @dataclass(frozen=True, slots=True)

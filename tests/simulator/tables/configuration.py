@@ -1,7 +1,7 @@
 """How the meter is set up: ET29, ET50, ET51, ET55."""
 
 from ..profiles import Profile
-from .layout import Layout, View, Writer, table
+from .layout import Layout, View, Writer, long_time, table
 
 _SOURCES = 6  # ET11.22: data sources of a MEP client
 _ENERGY_UNIT = 39  # ET55: offset from the end of the step tariff thresholds
@@ -59,7 +59,8 @@ def meter_configuration(view: View) -> bytes:
     profile = view.profile
     shift = 1 if profile.generation4 else 0  # five-character display codes
     if not profile.since(3, 70):
-        return Layout(110 if profile.since(3, 50) else 109).done()
+        layout = Layout(110 if profile.since(3, 50) else 109)
+        return _put_message(layout, view, shift).done()
     base = 146 + shift + 4 * (profile.max_tiers - 1)
     layout = (
         Layout(base + (60 if profile.generation4 else 40))
@@ -72,4 +73,17 @@ def meter_configuration(view: View) -> bytes:
     )
     if profile.generation4:
         layout.put(base + 42, "HH", 600, 300).put(base + 58, "B", 1)
-    return layout.done()
+    return _put_message(layout, view, shift).done()
+
+
+def _put_message(layout: Layout, view: View, shift: int) -> Layout:
+    """Put the message of the display; the code has a character more on generation 4."""
+    if (message := view.state.message) is None:
+        return layout
+    return (
+        layout.text(52, 4 + shift, message.code, b" ")
+        .put(56 + shift, "B", message.points)
+        .text(57 + shift, 8, message.text, b" ")
+        .put(65 + shift, "6s6s", long_time(message.start), long_time(message.end))
+        .put(77 + shift, "B", message.dismissed << 1)
+    )
