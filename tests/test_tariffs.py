@@ -276,7 +276,7 @@ async def test_one_tariff(
 
 async def _schedule(meter: SimulatedMeter) -> bytes:
     """Return the first schedule of a simulated meter."""
-    return bytes(meter._content(0x36))[_SCHEDULES : _SCHEDULES + 30]
+    return bytes(meter.content(0x36))[_SCHEDULES : _SCHEDULES + 30]
 
 
 async def test_meter_is_silent(
