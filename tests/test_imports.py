@@ -20,6 +20,7 @@ _LAYERS = (
         "diagnostics",
         "event",
         "sensor",
+        "system_health",
         "trigger",
     ),
     ("mbus", "targets"),

@@ -48,7 +48,16 @@ SAME: Final[Mapping[str, set[str]]] = {
         *(f"Tariff {tariff}" for tariff in range(1, 9)),
     },
     "nl": {
-        *("Code", "Contact", "Factor", "Meter", "Open", "Procedure", "Volume"),
+        *(
+            "Code",
+            "Contact",
+            "Factor",
+            "Meter",
+            "Meters",
+            "Open",
+            "Procedure",
+            "Volume",
+        ),
         *("Volume {register}", "handshakes", "resets"),
     },
     "pl": {"Limit"},

@@ -15,10 +15,12 @@ from pytest_homeassistant_custom_component.typing import (
 )
 
 from custom_components.nes_mep.const import DOMAIN
+from homeassistant.components.system_health import get_info
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import frame
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
+from homeassistant.setup import async_setup_component
 
 from ..common import entity_ids, make_entry, set_up, unavailable
 from ..driven_clock import driven_clock
@@ -99,6 +101,23 @@ async def test_second_run(house: House, meter: SimulatedMeter, url: str) -> None
         await house.rows(entity_id),
         await house.rows(entity_id, "5minute"),
     )
+
+
+async def test_system_health(house: House, meter: SimulatedMeter, url: str) -> None:
+    """The system information tells when history was imported last."""
+    hass = house.hass
+    assert await async_setup_component(hass, "system_health", {})
+    entry = await set_up(hass, make_entry(meter, url))
+    assert (await get_info(hass))[DOMAIN]["last_import"] == "–"
+    begin = house.now
+    await house.pass_time(2 * HOUR)
+    told = (await get_info(hass))[DOMAIN]["last_import"]
+    assert begin < datetime.fromisoformat(told) < house.now
+
+    # Where nothing is missing nothing is imported, after a reload neither.
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await house.pass_time(2 * HOUR)
+    assert (await get_info(hass))[DOMAIN]["last_import"] == told
 
 
 async def test_by_itself_once(house: House, meter: SimulatedMeter, url: str) -> None:

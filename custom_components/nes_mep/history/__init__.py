@@ -1,5 +1,6 @@
 """The history of the entities: from the meter's load profile to statistics."""
 
+from .downloads import reach_of
 from .entities import Logged
 from .importer import HistoryImporter
 from .memory import HistoryMemory
@@ -15,4 +16,5 @@ __all__ = [
     "HistoryState",
     "Logged",
     "NoRecorderError",
+    "reach_of",
 ]

@@ -90,13 +90,14 @@ class HistoryMemory:
 
     It exists as long as the entry, so that a reload loses nothing.
 
-    last_reading is when the meter was read last, as far as that is known: what was not
+    last_import is when the newest import ended that has written rows. last_reading is when the meter was read last, as far as that is known: what was not
     written before a crash is lost, up to an hour.
     """
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Start with nothing remembered."""
         self.last_reading: datetime | None = None
+        self.last_import: datetime | None = None
         self.interruptions = Interruptions()
         self.entities: dict[str, EntityMemory] = {}
         self.is_survey_due = False
@@ -111,8 +112,8 @@ class HistoryMemory:
             return
         self._is_loaded = True
         stored = await self._store.async_load() or {}
-        if last_reading := stored.get("last_reading"):
-            self.last_reading = datetime.fromisoformat(last_reading)
+        self.last_reading = _time(stored.get("last_reading"))
+        self.last_import = _time(stored.get("last_import"))
         self.interruptions.spans = list(_spans(stored.get("interruptions", [])))
         self.is_survey_due = stored.get("is_survey_due", False)
         self.state = stored.get("state")
@@ -163,6 +164,7 @@ class HistoryMemory:
         self._is_saving = False
         return {
             "last_reading": self.last_reading and self.last_reading.isoformat(),
+            "last_import": self.last_import and self.last_import.isoformat(),
             "interruptions": _as_json(self.interruptions.spans),
             "is_survey_due": self.is_survey_due,
             "state": self.state,
@@ -176,6 +178,10 @@ class HistoryMemory:
                 for key, each in self.entities.items()
             },
         }
+
+
+def _time(stored: str | None) -> datetime | None:
+    return datetime.fromisoformat(stored) if stored else None
 
 
 def _as_json(spans: Spans | list[Span]) -> list[list[str]]:

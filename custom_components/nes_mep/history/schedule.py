@@ -305,6 +305,7 @@ class History:
             self._show(HistoryState.PAUSED)
             raise
         if done.hours_written:
+            self._memory.last_import = self._clock.now()
             for listener in tuple(self._listeners):
                 listener()
         return done
