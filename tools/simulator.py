@@ -47,11 +47,13 @@ async def simulator(
     device: Path | None = None,
     profile: str = "gen3",
     baud: int = 9600,
+    link: str = "mep",
     requires_tls: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Simulator]:
     """Run a simulated meter, over a pty that is linked from `device`, else over TCP.
 
+    `link` is the port of the meter, mep or optical, and `key` the one of that port.
     It is paced at `baud` and, when it requires TLS, speaks nothing else. Its process
     gets the environment beside ours. Its output goes to a file in `folder`. Raises
     ToolError when it ends by itself before it answers.
@@ -59,12 +61,13 @@ async def simulator(
     control_port = free_port()
     tcp_port = free_port()
     line = ("--pty", str(device)) if device else ("--listen", f"{LOCAL}:{tcp_port}")
+    key_option = "--read-key" if link == "optical" else "--key"
     tls = ("--tls", "openssl", "--tls-required") if requires_tls else ()
     process = await Child.start(
         "The simulated meter",
-        *(sys.executable, "-m", "tests.simulator", *line, *tls),
+        *(sys.executable, "-m", "tests.simulator", "--link", link, *line, *tls),
         *("--control", f"{LOCAL}:{control_port}"),
-        *("--profile", profile, "--baud", str(baud), "--key", key),
+        *("--profile", profile, "--baud", str(baud), key_option, key),
         log=folder / "simulator.log",
         cwd=ROOT,
         environment=environment,

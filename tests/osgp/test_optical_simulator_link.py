@@ -9,6 +9,7 @@ from tests.simulator.line import Line
 from tests.simulator.optical import FirstPacket, State
 from tests.simulator.optical.packets import ACK, NAK, Packet
 from tests.simulator.optical.probe import Air, OpticalProbe, log_on, partial_read
+from tests.simulator.optical.timing import reading_time
 from tests.simulator.probe import Probe, framed, signed
 
 from .optical_dialogues import BYTES, PASSWORD, PLAIN, a_port, in_session
@@ -145,6 +146,18 @@ def test_toggles_of_a_new_session() -> None:
         air.say(ACK)
         air.say(Packet(data=b"\x21", toggle=True).encode())
         air.say(ACK)
+
+
+def test_terminate_that_nobody_acknowledges() -> None:
+    """Who begins a new session has seen the end of the last one."""
+    air = Air(a_port(ALONE))
+    for _ in range(2):
+        assert not packet_in(air.say(IDENT)).toggle
+        air.say(ACK)
+        air.say(Packet(data=log_on(), toggle=True).encode())
+        air.say(ACK)
+        assert not packet_in(air.say(Packet(data=b"\x21").encode())).toggle
+    assert air.say(IDENT).startswith(ACK + b"\xee")
 
 
 def test_repeated_terminate() -> None:
@@ -476,3 +489,41 @@ def test_bytes_take_their_time() -> None:
     assert said(READ) == pytest.approx((16 + 1) * byte)
     air.wait(1)
     assert said(BYTES["request-read-bt28"]) == pytest.approx((16 + 1) * byte)
+
+
+@pytest.mark.parametrize(
+    ("size", "packets", "counts"),
+    [(64, 1, [40, 44]), (64, 2, [40, 80, 108]), (512, 1, [220, 500]), (512, 4, [2012])],
+)
+def test_reading_time(size: int, packets: int, counts: list[int]) -> None:
+    """Reads take what their bytes take, whatever the packet size."""
+    settings = replace(ALONE, packet_size=size, most_packets=packets, reply_delay=0.0)
+    port = a_port(settings)
+    air = Air(port)
+    probe = OpticalProbe(air)
+    probe.ask(IDENT[6:-2])
+    probe.ask(b"\x61" + size.to_bytes(2) + bytes([packets, 6]))
+    probe.size = size
+    probe.ask(log_on())
+    probe.ask(b"\x51" + PASSWORD)
+    port.pace = replace(port.pace, baud=9600)
+    begin = air.clock.time()
+    for count in counts:
+        air.heard.clear()
+        air.line.feed(probe.packet(partial_read(64, 0, count)))
+        due = 1  # the acknowledgement of the request
+        for length in packet_lengths(count + 4, size):
+            due += length
+            while sum(len(data) for _, data in air.heard) < due:
+                air.clock.ring()
+            air.line.feed(ACK)
+        while air.clock.next_alarm():
+            air.clock.ring()
+    spent = air.clock.time() - begin
+    assert spent == pytest.approx(reading_time(counts, port.pace, size), rel=0.01)
+
+
+def packet_lengths(message: int, size: int) -> list[int]:
+    """Return how long the packets of a message are on the wire."""
+    whole, rest = divmod(message, size - 8)
+    return [size] * whole + ([rest + 8] if rest else [])

@@ -52,7 +52,6 @@ def _log_on(session: Session, request: bytes) -> bytes:
     if session.settings.requires_tls:
         raise RefusedError(session.settings.tls_code)
     session.state = State.SESSION
-    session.right = Right.NONE
     session.user = int.from_bytes(request[1:3])
     return _OK
 
