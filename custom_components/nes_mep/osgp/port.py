@@ -71,10 +71,11 @@ class Port:
         statistics: LinkStatistics,
         clock: HostClock = HOST_CLOCK,
         baudrate: int = DEFAULT_BAUDRATE,
+        dtr: bool = True,
     ) -> None:
         """Pass received bytes to receive; nothing is opened yet.
 
-        url is a device path or a serialx URL.
+        url is a device path or a serialx URL. dtr says whether DTR is raised, as RTS is.
         """
         self.turn = asyncio.Lock()
         self.news = asyncio.Event()
@@ -83,6 +84,7 @@ class Port:
         self._statistics = statistics
         self._clock = clock
         self._baudrate = baudrate
+        self._dtr = dtr
         self._line: _Line | None = None
         self._has_control_lines = False
         self._is_given_up = False
@@ -160,15 +162,15 @@ class Port:
         async with self.turn:
             await self._close()
 
-    def write(self, data: bytes) -> float:
+    def write(self, data: bytes, *, is_secret: bool = False) -> float:
         """Send bytes; return when the last of them leaves, by the clock.
 
-        Raises PortError.
+        What is secret is not logged. Raises PortError.
         """
         if self._line is None or not self.is_usable:
             raise self.lost()
         if _LOGGER.isEnabledFor(logging.DEBUG):
-            _LOGGER.debug("Sent %s", data.hex())
+            _LOGGER.debug("Sent %s", "a secret" if is_secret else data.hex())
         try:
             self._line.transport.write(data)
         except _PORT_ERRORS as err:
@@ -234,7 +236,7 @@ class Port:
         line is dropped there.
         """
         rts = await self._set_control_lines(line, rts=True)
-        dtr = await self._set_control_lines(line, rts=rts, dtr=True)
+        dtr = await self._set_control_lines(line, rts=rts, dtr=self._dtr)
         return rts or dtr
 
     async def _set_control_lines(

@@ -1,0 +1,1 @@
+"""The link through the optical port: packets and sessions of ANSI C12.18."""
