@@ -183,6 +183,8 @@ class TablesLink:
             raise RefusalError(5, f"table {table}", "too short")
         return data[offset : offset + count]
 
+    read_within = read
+
 
 MOMENT = datetime(2026, 2, 17, 18, tzinfo=UTC)
 """The time of the worked examples."""

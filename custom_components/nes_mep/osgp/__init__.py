@@ -1,9 +1,11 @@
-"""Client for the MEP (Multipurpose Expansion Port) of NES/Echelon (OSGP) meters.
+"""Client for the MEP and the optical port of NES/Echelon (OSGP) meters.
 
 It does not need Home Assistant and can be used by itself. The protocol is that of the
-MEP Client Developer's Guide of the OSGP Alliance ("the guide").
+MEP Client Developer's Guide of the OSGP Alliance ("the guide") and of its Optical Port
+Programmer's Guide.
 """
 
+from .access import MeterPort
 from .billing import BillingReading
 from .diagnostics.redaction import RedactedExchange, Redactor
 from .diagnostics.survey import survey
@@ -16,11 +18,12 @@ from .errors import (
     PortError,
     RefusalError,
     TlsError,
+    TlsRequiredError,
     TlsUnsupportedError,
     UnverifiedReplyError,
 )
 from .host_clock import HOST_CLOCK, HostClock
-from .key import KeyKind, parse_key
+from .key import KeyKind, parse_key, parse_optical_key
 from .load_profile.channels import LoadProfileChannel
 from .load_profile.data_sets import LoadProfileSet, best_data_set
 from .load_profile.download import (
@@ -80,6 +83,7 @@ __all__ = [
     "MeterError",
     "MeterEvent",
     "MeterIdentity",
+    "MeterPort",
     "NoReplyError",
     "OpenedMeter",
     "PortError",
@@ -97,6 +101,7 @@ __all__ = [
     "TariffSpan",
     "Tariffs",
     "TlsError",
+    "TlsRequiredError",
     "TlsUnsupportedError",
     "Trace",
     "UnverifiedReplyError",
@@ -106,6 +111,7 @@ __all__ = [
     "is_out_of_reach",
     "negotiate",
     "parse_key",
+    "parse_optical_key",
     "parse_table",
     "pasted_text",
     "probe_tls",

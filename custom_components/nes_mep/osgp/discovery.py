@@ -6,7 +6,13 @@ from typing import Final
 
 from .errors import DecodeError, RefusalError
 from .link import Link
-from .refusals import is_out_of_reach
+from .refusals import is_absent, is_out_of_reach
+from .tables.dimensions import (
+    DIMENSIONS_LENGTH,
+    RegisterDimensions,
+    decode_fixed_dimensions,
+    decode_register_dimensions,
+)
 from .tables.identity import (
     GENERAL_LENGTH,
     INTERFACE_VERSION_OFFSET,
@@ -28,6 +34,8 @@ from .tables.names import parse_table
 from .tables.status import HARDWARE_LENGTH, Hardware, decode_hardware
 
 _BT01 = parse_table("BT01")
+_BT20 = parse_table("BT20")
+_BT21 = parse_table("BT21")
 _ET03 = parse_table("ET03")
 _ET04 = parse_table("ET04")
 _ET29 = parse_table("ET29")
@@ -154,6 +162,17 @@ async def read_interface_version(link: Link) -> int:
 async def read_hardware(link: Link) -> Hardware:
     """Read ET29: what is built into the meter. Raises MeterError."""
     return decode_hardware(await link.read(_ET29, 0, HARDWARE_LENGTH))
+
+
+async def read_register_dimensions(link: Link) -> RegisterDimensions:
+    """Read BT21; firmware without it has the maxima of BT20. Raises MeterError."""
+    try:
+        data = await link.read(_BT21, 0, DIMENSIONS_LENGTH)
+    except RefusalError as err:
+        if not is_absent(err):
+            raise
+        return decode_fixed_dimensions(await link.read(_BT20, 0, DIMENSIONS_LENGTH))
+    return decode_register_dimensions(data)
 
 
 async def read_log_dimensions(link: Link) -> dict[str, LogDimensions]:

@@ -33,6 +33,13 @@ class TlsUnsupportedError(TlsError):
     """The meter refuses to begin a secured session; it may not know this mode."""
 
 
+class TlsRequiredError(MeterError):
+    """The optical port identifies itself and refuses everything that is not in TLS.
+
+    How TLS is used at that port is not published, so it cannot be read.
+    """
+
+
 class UnverifiedReplyError(MeterError):
     """What arrives cannot be verified or does not fit what was asked."""
 

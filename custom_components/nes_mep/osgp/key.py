@@ -1,4 +1,4 @@
-"""The MEP key, as grid companies hand it out."""
+"""The keys of a meter, as grid companies hand them out."""
 
 from enum import IntEnum
 import re
@@ -21,7 +21,7 @@ class KeyKind(IntEnum):
     ADVANCED = 1
 
 
-class MepKey(bytes):
+class HiddenKey(bytes):
     """The bytes of a key, which repr and str do not show."""
 
     __slots__ = ()
@@ -32,6 +32,18 @@ class MepKey(bytes):
         return f"<{type(self).__name__} of {len(self)} bytes>"
 
     __str__ = __repr__
+
+
+class MepKey(HiddenKey):
+    """A key of the MEP, 16 bytes."""
+
+    __slots__ = ()
+
+
+class OpticalKey(HiddenKey):
+    """A key of the optical port, up to 20 bytes."""
+
+    __slots__ = ()
 
 
 def parse_key(text: str) -> MepKey:
@@ -60,3 +72,29 @@ def parse_key(text: str) -> MepKey:
     if not (text.isascii() and text.isprintable()):
         raise ValueError("A key consists of printable ASCII characters")
     return MepKey(text.encode("ascii")[:KEY_LENGTH])
+
+
+def parse_optical_key(text: str) -> OpticalKey:
+    """Return the bytes of a key of the optical port that a person entered.
+
+    Accepted are up to 20 printable ASCII characters, and 20 bytes as 40 hex digits, with
+    or without the prefix 0x and separators. 20 characters that look like hex digits are
+    characters. What came along when the key was copied is dropped. Raises ValueError,
+    without the key in its text.
+    """
+    text = pasted_text(text)
+    digits = _NOT_DIGITS.sub("", text)
+    if len(digits) == 2 * _LONGEST_KEY:
+        try:
+            return OpticalKey(bytes.fromhex(digits))
+        except ValueError:
+            raise ValueError(
+                "A key this long must consist of hex digits only"
+            ) from None
+    if not 0 < len(text) <= _LONGEST_KEY:
+        raise ValueError(
+            f"A key has up to {_LONGEST_KEY} characters, or {2 * _LONGEST_KEY} hex digits"
+        )
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("A key consists of printable ASCII characters")
+    return OpticalKey(text.encode("ascii"))

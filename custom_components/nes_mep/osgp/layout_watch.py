@@ -5,12 +5,20 @@ from dataclasses import dataclass
 import logging
 from typing import Final, Self
 
-from .discovery import read_interface_version
+from .discovery import read_interface_version, read_register_dimensions
 from .errors import DecodeError, NoReplyError, RefusalError
 from .link import Link
 from .refusals import is_out_of_reach
+from .tables.dimensions import RegisterDimensions
+from .tables.names import parse_table
 
 _LOGGER = logging.getLogger(__name__)
+
+_BT22 = parse_table("BT22")
+
+type _Version = int | tuple[RegisterDimensions, bytes]
+"""What changes with the layout: the interface version or, where that is out of reach of
+the usual key, the dimensions and the selection of the registers."""
 
 _UNREADABLE: Final = -1
 """Stands for the interface version of a meter that never tells it."""
@@ -28,22 +36,25 @@ class Look:
     """
 
     has_changed: bool
-    version: int | None
+    version: _Version | None
     restarts: int | None
+    sessions: int
 
 
 class LayoutWatch:
     """Compares the interface version (ET04.116) and the jumps of the sequence number.
 
     A meter that raises its interface version also makes its sequence number jump. Over
-    TLS there are no sequence numbers, and the version alone tells.
+    TLS there are no sequence numbers, and the version alone tells. At the optical port,
+    BT21 and BT22 are compared in each session.
     """
 
-    def __init__(self, link: Link, version: int | None) -> None:
+    def __init__(self, link: Link, version: _Version | None) -> None:
         """Initialize with the interface version, None while it is not known."""
         self._link = link
         self._version = version
         self._restarts = None if link.restarts is None else _FIRST_NUMBERS
+        self._sessions = link.sessions
         self._has_read = False
 
     @classmethod
@@ -70,6 +81,8 @@ class LayoutWatch:
 
         If there are no sequence numbers, nothing else tells.
         """
+        if self._link.watches_sessions:
+            return self._link.sessions != self._sessions
         return self._has_restarted or self._link.restarts is None
 
     @property
@@ -86,29 +99,34 @@ class LayoutWatch:
 
         Raises MeterError.
         """
-        restarts, version = self._link.restarts, None
+        restarts, sessions = self._link.restarts, self._link.sessions
+        version: _Version | None = None
         with suppress(NoReplyError):
             version = await _read_version(self._link)
         # A jump that answers this very read counts; it is looked into once more later.
         jumped = self._has_restarted
         is_told = {None, _UNREADABLE}.isdisjoint((version, self._version))
         has_changed = version != self._version if is_told else jumped
-        return Look(has_changed, version, restarts)
+        return Look(has_changed, version, restarts, sessions)
 
     def accept(self, look: Look) -> None:
         """Compare with a look from now on: the layout was learned after it."""
         if look.version is not None:
             self._version = look.version
         self._restarts = look.restarts
+        self._sessions = look.sessions
 
 
-async def _read_version(link: Link) -> int | None:
-    """Return the interface version; None if the meter does not tell it now.
+async def _read_version(link: Link) -> _Version | None:
+    """Return what changes with the layout; None if the meter does not tell it now.
 
     Raises MeterError for failures of the link.
     """
     try:
-        return await read_interface_version(link)
+        if not link.watches_sessions:
+            return await read_interface_version(link)
+        dimensions = await read_register_dimensions(link)
+        return dimensions, await link.read(_BT22, 0, dimensions.selection_length)
     except (RefusalError, DecodeError) as err:
         _LOGGER.debug("The interface version cannot be read: %s", err)
         return _UNREADABLE if is_out_of_reach(err) else None

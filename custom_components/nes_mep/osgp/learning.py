@@ -11,7 +11,7 @@ from functools import partial
 import logging
 from typing import Any, Final
 
-from .discovery import MeterIdentity, patiently, read_hardware
+from .discovery import MeterIdentity, patiently, read_hardware, read_register_dimensions
 from .errors import (
     DecodeError,
     MeterError,
@@ -32,15 +32,11 @@ from .tables.constants import (
     energy_unit_offset,
 )
 from .tables.dimensions import (
-    DIMENSIONS_LENGTH,
     MAXIMUM_TIERS_OFFSET,
     PresentSelection,
-    RegisterDimensions,
     RegisterSelection,
-    decode_fixed_dimensions,
     decode_maximum_tiers,
     decode_present_selection,
-    decode_register_dimensions,
     decode_register_selection,
     default_present_selection,
     default_register_selection,
@@ -52,7 +48,6 @@ _LOGGER = logging.getLogger(__name__)
 
 _BT15 = parse_table("BT15")
 _BT20 = parse_table("BT20")
-_BT21 = parse_table("BT21")
 _BT22 = parse_table("BT22")
 _BT27 = parse_table("BT27")
 _ET04 = parse_table("ET04")
@@ -83,7 +78,7 @@ async def learn(
     if facts is None:
         firmware = identity.firmware_version
         facts = RegisterMap(
-            dimensions=await patiently(link, lambda: _read_dimensions(link)),
+            dimensions=await patiently(link, lambda: read_register_dimensions(link)),
             firmware_major=firmware[0],
             phases=None,
             outage_minutes=identity.is_meter and firmware < _OUTAGE_SECONDS_SINCE,
@@ -111,17 +106,6 @@ def _deciding_nothing(
         if not link.is_answering:
             raise
         note(err)
-
-
-async def _read_dimensions(link: Link) -> RegisterDimensions:
-    """Read BT21; firmware without it has the maxima of BT20."""
-    try:
-        data = await link.read(_BT21, 0, DIMENSIONS_LENGTH)
-    except RefusalError as err:
-        if not is_absent(err):
-            raise
-        return decode_fixed_dimensions(await link.read(_BT20, 0, DIMENSIONS_LENGTH))
-    return decode_register_dimensions(data)
 
 
 async def _read_selection(

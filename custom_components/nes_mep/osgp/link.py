@@ -1,11 +1,12 @@
 """What every link to a meter offers, whichever port of the meter it uses."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable
 
-from .errors import DecodeError, RefusalError
+from .errors import DecodeError, MeterError, RefusalError
 from .host_clock import HostClock
 from .key import KeyKind
-from .requests import FullRead, PartialRead, ReadRequest, ResponseCode
+from .requests import ANY_LENGTH, FullRead, PartialRead, ReadRequest, ResponseCode
 from .statistics import LinkStatistics
 from .tables.names import table_name
 from .trace import Trace
@@ -32,6 +33,13 @@ class Link(ABC):
     statistics: LinkStatistics
     trace: Trace
     clock: HostClock
+
+    pads_tables = False
+    """Whether a read beyond the end of a table returns zeros, which look like values:
+    then the end has to be known."""
+    watches_sessions = False
+    """Whether each new session may find another layout of the tables, and nothing else
+    says so."""
 
     @property
     @abstractmethod
@@ -63,6 +71,23 @@ class Link(ABC):
         Raises RefusalError if the meter refuses it, and every other child of MeterError
         if no verified reply was obtained.
         """
+
+    async def _recorded(self, request: ReadRequest, answer: Awaitable[bytes]) -> bytes:
+        """Return the table data that answers a request; record it, or the error."""
+        try:
+            data = await answer
+        except MeterError as err:
+            self.statistics.last_error = str(err)
+            if isinstance(err, RefusalError):
+                self.trace.refuse(request.table, err.code)
+            raise
+        if isinstance(request, PartialRead):
+            self.trace.keep(
+                request.table, request.offset, request.count, data, self.clock.now()
+            )
+        else:
+            self.trace.keep(request.table, 0, request.length, data, self.clock.now())
+        return data
 
     async def read(
         self, table: int, offset: int, count: int, *, table_length: int | None = None
@@ -100,6 +125,23 @@ class Link(ABC):
                 break
         return b"".join(parts)
 
+    async def read_within(self, table: int, offset: int, count: int) -> bytes:
+        """Return bytes of a table whose length is not known, fewer if it ends before.
+
+        Raises MeterError, and RefusalError where tables are padded and this one fits no
+        reply as a whole, but might end before.
+        """
+        if not self.pads_tables:
+            return await self.read(table, offset, count)
+        try:
+            whole = await self.request(FullRead(table, ANY_LENGTH))
+        except RefusalError as err:
+            fits = offset + count <= self.reply_capacity
+            if err.code != ResponseCode.NOT_POSSIBLE or not fits:
+                raise
+            return await self.read(table, offset, count)
+        return whole[offset : offset + count]
+
     def protected_span(self, offset: int, count: int) -> tuple[int, int]:
         """Return offset and count to ask for, so that damage to any byte is found."""
         return offset, count
@@ -109,8 +151,11 @@ class Link(ABC):
 
         A read beyond the end is refused by some meters and cut by others, so the end is
         approached in ever smaller steps. Raises MeterError, and RefusalError if not
-        even one byte can be read.
+        even one byte can be read. Where tables are padded, the whole table is read, and
+        refused if it fits no reply.
         """
+        if self.pads_tables:
+            return (await self.request(FullRead(table, ANY_LENGTH)))[offset:]
         data = bytearray()
         size = self.reply_capacity
         while size:

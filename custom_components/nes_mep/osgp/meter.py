@@ -6,6 +6,7 @@ from datetime import datetime
 import logging
 from typing import Self
 
+from .access import Access, MeterPort
 from .billing import BillingTables, energy_registers
 from .discovery import MeterIdentity, read_identity, read_serial_number
 from .errors import MeterError, NoReplyError, PortError, RefusalError
@@ -20,9 +21,7 @@ from .load_profile.data_sets import LoadProfileSet, read_load_profile_sets
 from .load_profile.download import REQUEST_PERIOD, LoadProfileDownload
 from .mbus.reading import read_device_dimensions, read_mbus_devices
 from .mbus.tables import DeviceDimensions, MBusDevice
-from .mep.client import MepClient
-from .mep.message_port import MessagePort
-from .mep.security.modes import SecurityMode, make_security
+from .mep.security.modes import SecurityMode
 from .port import DEFAULT_BAUDRATE
 from .register_tables import RegisterTables
 from .registers import Register, RegisterMap, Value, locate_registers
@@ -108,6 +107,7 @@ class Meter:
         url: str,
         key: bytes,
         *,
+        port: MeterPort = MeterPort.MEP,
         baudrate: int = DEFAULT_BAUDRATE,
         security: SecurityMode = SecurityMode.DIGEST,
         key_kind: KeyKind = KeyKind.BASIC,
@@ -117,23 +117,23 @@ class Meter:
     ) -> Self:
         """Open a port and read what is needed to understand the meter behind it.
 
-        url is a device path or a serialx URL, key the 16 bytes of the MEP key. security
-        is the one mode that will be used; TLS needs to know which key it is. known_as
+        url, key, port, baudrate, security and key_kind are those of Access. known_as
         are the serial number by which the meter is known, first, and others that it
         has: with any of these, it keeps the first. trace is where to record the
         traffic, by default a new Trace, and clock is used for all waits. Raises
         PortError when the port does not open, NoReplyError when nothing answers,
         KeyRefusedError when the meter refuses the key, TlsUnsupportedError when it
-        begins no TLS session, and every other child of MeterError.
+        begins no TLS session, TlsRequiredError when its optical port takes nothing else,
+        and every other child of MeterError.
         """
-        statistics = LinkStatistics()
-        link = MepClient(
-            MessagePort(url, statistics=statistics, clock=clock, baudrate=baudrate),
-            make_security(security, key, key_kind),
-            statistics=statistics,
-            trace=trace or Trace(),
-            clock=clock,
-        )
+        link = Access(
+            url=url,
+            key=key,
+            port=port,
+            baudrate=baudrate,
+            security=security,
+            key_kind=key_kind,
+        ).link(trace=trace or Trace(), clock=clock)
         link.trace.forget_tables()
         try:
             watch = await LayoutWatch.start(link)
@@ -141,9 +141,10 @@ class Meter:
             learned = await learn(link, identity)
         except BaseException as err:
             if isinstance(err, MeterError):
-                err.had_session = statistics.tls_handshakes > 0
+                counted = link.statistics
+                err.had_session = counted.tls_handshakes > 0
                 # An alert, which has two bytes, answers nothing.
-                err.had_reply = statistics.bytes_received > 2 * statistics.alerts
+                err.had_reply = counted.bytes_received > 2 * counted.alerts
             await link.close()
             raise
         return cls(link, identity, learned, known_as, watch)
@@ -363,7 +364,7 @@ class Meter:
         Without a count, all up to the end of the table. Raises MeterError.
         """
         if count is not None:
-            return await self._link.read(table, offset, count)
+            return await self._link.read_within(table, offset, count)
         return await self._link.read_to_end(table, offset)
 
     def table_contents(self, table: int, offset: int, data: bytes) -> Plain:

@@ -60,9 +60,13 @@ class RegisterTables:
         length is that of the table, as the dimensions have it. Raises MeterError where
         nothing could be read.
         """
+        if self._link.pads_tables and table not in self._ends:
+            await self._find_end(table)
         end = self._end(table)
         places = {Span(each.offset, each.length) for each in registers}
-        within = {place for place in places if place.end <= end} or places
+        within = {place for place in places if place.end <= end}
+        if not self._link.pads_tables:
+            within = within or places
         values: dict[str, Value | None] = {}
         error: RefusalError | None = None
         for span in spans(within, self._link.reply_capacity, _PASSED_OVER):
@@ -120,6 +124,20 @@ class RegisterTables:
                 error, beyond = err, middle if is_whole else middle - 1
             middle = (begin + beyond + 1) // 2
         return data, error if beyond < len(places) else None
+
+    async def _find_end(self, table: int) -> None:
+        """Find where a table ends, which a padded part of it does not show.
+
+        A table that fits no reply is taken to be as long as its dimensions have it.
+        Raises MeterError.
+        """
+        end, until = 0, -inf
+        try:
+            end, until = len(await self._link.read_to_end(table, 0)), inf
+        except RefusalError as err:
+            if err.code != ResponseCode.NOT_POSSIBLE:
+                raise
+        self._ends[table] = (end, until)
 
     def _end(self, table: int) -> float:
         """Return where a table ends, as far as that is relied on."""

@@ -6,7 +6,7 @@ at here, is little-endian.
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import override
+from typing import Final, override
 
 from .errors import RefusalError, UnverifiedReplyError
 from .tables.names import table_name
@@ -63,7 +63,10 @@ class PartialRead:
 
 @dataclass(frozen=True, slots=True)
 class FullRead:
-    """Read a whole table of a length that is known (request code 30)."""
+    """Read a whole table, of a length that is known or ANY_LENGTH (request code 30).
+
+    Only at the optical port may the length be unknown.
+    """
 
     table: int
     length: int
@@ -77,6 +80,9 @@ class FullRead:
         """Return what is asked for, as errors quote it."""
         return f"{table_name(self.table)} in full"
 
+
+ANY_LENGTH: Final = 0xFFFF
+"""The length of a table that may have any."""
 
 type ReadRequest = PartialRead | FullRead
 

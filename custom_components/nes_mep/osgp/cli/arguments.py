@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import os
 import re
 
+from ..access import MeterPort
 from ..key import KeyKind
 from ..mep.security.modes import SecurityMode
 from ..port import DEFAULT_BAUDRATE
@@ -12,6 +13,9 @@ from ..tables.names import parse_table
 from .history import add_history_arguments
 
 PROGRAM = "nes-meter"
+
+KEY_VARIABLES = {MeterPort.MEP: "MEP_KEY", MeterPort.OPTICAL: "OPTICAL_KEY"}
+"""The environment variables of the keys: none is ever shown to the other port."""
 
 _AUTOMATIC = "automatic"
 
@@ -25,6 +29,9 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(argv, _defaults())
     if arguments.port is None:
         parser.error("No port: give --port")
+    arguments.link = MeterPort(arguments.link)
+    if arguments.key is None:
+        arguments.key = os.environ.get(KEY_VARIABLES[arguments.link])
     mode, kind = arguments.security, arguments.key_kind
     arguments.security = None if mode == _AUTOMATIC else SecurityMode(mode)
     arguments.key_kind = None if kind is None else KeyKind[kind.upper()]
@@ -35,7 +42,8 @@ def _defaults() -> argparse.Namespace:
     """Return the defaults of the options of every command."""
     return argparse.Namespace(
         port=None,
-        key=os.environ.get("MEP_KEY"),
+        link=MeterPort.MEP,
+        key=None,
         security=_AUTOMATIC,
         key_kind=None,
         baudrate=DEFAULT_BAUDRATE,
@@ -60,16 +68,22 @@ def _options() -> argparse.ArgumentParser:
         "rfc2217://host:port",
     )
     options.add_argument(
+        "--link",
+        choices=[port.value for port in MeterPort],
+        help="the port of the meter that is read (default: mep)",
+    )
+    options.add_argument(
         "--key",
-        help="MEP key: 16 to 20 characters, or 32 or 40 hex digits "
-        "(default: the environment variable MEP_KEY)",
+        help="MEP key: 16 to 20 characters, or 32 or 40 hex digits (default: the "
+        "environment variable MEP_KEY); or the key of the optical port, such as RK: up "
+        "to 20 characters, or 40 hex digits (default: OPTICAL_KEY)",
     )
     options.add_argument(
         "--security",
         choices=[_AUTOMATIC, *(mode.value for mode in SecurityMode)],
         help="how messages are protected: tls, or the old modes, which are weak; "
         "automatic takes tls where the meter knows it, and digest elsewhere "
-        "(default: automatic)",
+        "(default: automatic; only for the MEP)",
     )
     options.add_argument(
         "--key-kind",
@@ -89,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     options = _options()
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
-        description="Read an NES/Echelon meter over its MEP.",
+        description="Read an NES/Echelon meter over its MEP or its optical port.",
         parents=[options],
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

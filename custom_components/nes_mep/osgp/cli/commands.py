@@ -9,15 +9,24 @@ from datetime import UTC, datetime
 import logging
 import os
 import sys
+from typing import Any
 
-from ..errors import KeyRefusedError, MeterError, NoReplyError, UnverifiedReplyError
-from ..key import KeyKind, parse_key
+from ..access import MeterPort
+from ..errors import (
+    KeyRefusedError,
+    MeterError,
+    NoReplyError,
+    RefusalError,
+    UnverifiedReplyError,
+)
+from ..key import KeyKind, parse_key, parse_optical_key
 from ..mep.security.modes import SecurityMode
 from ..meter import Meter
 from ..negotiation import negotiate
+from ..refusals import is_out_of_reach
 from ..requests import parse_request
 from ..tables.names import table_name
-from .arguments import PROGRAM, parse_arguments
+from .arguments import KEY_VARIABLES, PROGRAM, parse_arguments
 from .history import history
 from .output import print_facts, print_failure, print_readings, tariffs_together
 
@@ -31,7 +40,16 @@ _BYTES_PER_LINE = 16
 async def _open(arguments: argparse.Namespace) -> Meter:
     """Open the meter that the command line names."""
     if not arguments.key:
-        raise ValueError("No key: give --key or set MEP_KEY")
+        variable = KEY_VARIABLES[arguments.link]
+        raise ValueError(f"No key: give --key or set {variable}")
+    if arguments.link is MeterPort.OPTICAL:
+        optical_key = parse_optical_key(arguments.key)
+        return await Meter.open(arguments.port, optical_key, port=arguments.link)
+    return await _open_mep(arguments)
+
+
+async def _open_mep(arguments: argparse.Namespace) -> Meter:
+    """Open the meter at its MEP, in the security mode that it has."""
     key = parse_key(arguments.key)
 
     async def open_in(mode: SecurityMode, kind: KeyKind) -> Meter:
@@ -67,11 +85,11 @@ async def _opened(arguments: argparse.Namespace) -> AsyncIterator[Meter]:
 
 async def _info(arguments: argparse.Namespace) -> None:
     async with _opened(arguments) as meter:
-        system = await meter.read_system_information()
+        system = await _system_information(meter)
     facts = meter.register_map
     known = {
         **asdict(meter.identity),
-        **asdict(system),
+        **system,
         "dimensions": asdict(facts.dimensions),
         "selection": facts.selection and asdict(facts.selection),
         "present_selection": facts.present_selection
@@ -87,6 +105,16 @@ async def _info(arguments: argparse.Namespace) -> None:
             table: tariffs_together(keys) for table, keys in by_table.items()
         }
     print_facts(known, as_json=arguments.json)
+
+
+async def _system_information(meter: Meter) -> dict[str, Any]:
+    """Return the fields of ET04, none where it is out of reach of the key."""
+    try:
+        return asdict(await meter.read_system_information())
+    except RefusalError as err:
+        if not is_out_of_reach(err):
+            raise
+        return {}
 
 
 async def _read(arguments: argparse.Namespace) -> None:
@@ -111,6 +139,8 @@ async def _watch(arguments: argparse.Namespace) -> None:
             except MeterError as err:
                 failure = err
                 print_failure(err, as_json=arguments.json)
+                if isinstance(err, KeyRefusedError) and not _may_try_again(arguments):
+                    break
             else:
                 if sys.stdout.isatty() and not arguments.json:
                     sys.stdout.write(_CLEAR_SCREEN)
@@ -126,6 +156,11 @@ async def _watch(arguments: argparse.Namespace) -> None:
             await meter.close()
     if failure:
         raise failure
+
+
+def _may_try_again(arguments: argparse.Namespace) -> bool:
+    """Return whether a refused key may be shown again without a person's decision."""
+    return arguments.link is not MeterPort.OPTICAL
 
 
 async def _clock(arguments: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import logging
 
 from ..errors import DecodeError, MeterError, RefusalError
+from ..interface_definition import read_interface_definition
 from ..link import Link
 from ..mbus.data_types import DATA_TYPE_LENGTH, MBusRegister, decode_data_types
 from ..mbus.tables import DEVICE_DIMENSIONS_LENGTH, decode_device_dimensions
@@ -202,7 +203,7 @@ async def _read_dimensions(link: Link, pace: Pace) -> tuple[DataSetDimensions, .
     """Read BT61, which is shorter on meters with a single data set."""
     await pace.wait()
     try:
-        data = await link.read(_BT61, 0, DIMENSIONS_LENGTH)
+        data = await link.read_within(_BT61, 0, DIMENSIONS_LENGTH)
     except RefusalError as err:
         if not is_absent(err):
             raise
@@ -238,15 +239,50 @@ async def _read_configuration(
     index: int,
     dimensions: DataSetDimensions,
 ) -> DataSetConfiguration | None:
-    """Read the part of ET21 of a data set; None if it is out of reach."""
+    """Read the part of ET21 of a data set, or of ET42; None if both are out of reach."""
     await pace.wait()
+    configuration: DataSetConfiguration | None
     try:
         configuration = await read_configuration(link, index, firmware)
     except RefusalError as err:
         if not is_out_of_reach(err):
             raise
+        configuration = await _read_defined(link, pace, index, dimensions)
+    if configuration is None or not configuration.is_of(dimensions):
         return None
-    return configuration if configuration.is_of(dimensions) else None
+    return configuration
+
+
+async def _read_defined(
+    link: Link, pace: Pace, index: int, dimensions: DataSetDimensions
+) -> DataSetConfiguration | None:
+    """Read what ET42 says of a data set, if its blocks are laid out by the rules.
+
+    At the optical port, the usual key reaches ET42 and not ET21.
+    """
+    await pace.wait()
+    try:
+        defined = (await read_interface_definition(link)).data_sets[index]
+    except RefusalError as err:
+        if not is_out_of_reach(err):
+            raise
+        return None
+    ruled = block_layout(replace(dimensions, interval=_HOUR), None)
+    if defined is None or (defined.block_size, defined.interval_size) != (
+        ruled.block_size,
+        ruled.interval_size,
+    ):
+        return None
+    return DataSetConfiguration(
+        block_size=ruled.block_size,
+        status_offset=ruled.status_offset,
+        intervals_offset=ruled.intervals_offset,
+        interval_size=ruled.interval_size,
+        channels_offset=ruled.channels_offset,
+        channels=defined.channels,
+        interval_code=defined.interval_code,
+        is_ansi=defined.is_ansi,
+    )
 
 
 async def _read_mbus_registers(

@@ -8,10 +8,8 @@ from typing import Final, override
 
 from ..errors import (
     KeyRefusedError,
-    MeterError,
     NoReplyError,
     PortError,
-    RefusalError,
     TlsError,
     UnverifiedReplyError,
 )
@@ -128,21 +126,13 @@ class MepClient(Link):
 
     @override
     async def request(self, request: ReadRequest) -> bytes:
-        try:
-            data = response_data(request, await self._ask(request))
-        except MeterError as err:
-            self.statistics.last_error = str(err)
-            if isinstance(err, RefusalError):
-                self.trace.refuse(request.table, err.code)
-            raise
-        if isinstance(request, PartialRead):
-            self.trace.keep(
-                request.table, request.offset, request.count, data, self.clock.now()
-            )
-        else:
-            self.trace.keep(request.table, 0, request.length, data, self.clock.now())
+        data = await self._recorded(request, self._data(request))
         self._replied_at = self.clock.time()
         return data
+
+    async def _data(self, request: ReadRequest) -> bytes:
+        """Return the table data of a verified response."""
+        return response_data(request, await self._ask(request))
 
     async def _ask(self, request: ReadRequest) -> bytes:
         """Climb the ladder until there is a verified response packet."""

@@ -128,3 +128,9 @@ def decode_hardware(data: bytes) -> Hardware:
         has_first_relay=table.bit(0, 6),
         has_second_relay=table.bit(0, 7),
     )
+
+
+def decode_has_mep(data: bytes) -> bool:
+    """Decode from the first three bytes of ET29 whether a MEP is enabled, or a second."""
+    table = TableData("ET29", data)
+    return table.bit(1, 2) or table.bit(2, 7)
