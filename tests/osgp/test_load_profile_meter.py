@@ -131,10 +131,13 @@ async def test_every_value(meter: Meter, simulated: SimulatedMeter) -> None:
 
 @pytest.mark.parametrize("profile", ["lp_ansi_90min"])
 async def test_unknown_length(meter: Meter, simulated: SimulatedMeter) -> None:
-    """Whether 84 is a day or 84 minutes, only ET21 tells; till then it is not used."""
-    lengths = [each.interval for each in await meter.read_load_profile_sets()]
+    """Whether 84 is a day or 84 minutes, ET21 and ET42 tell; else it is not used."""
+    sets = await meter.read_load_profile_sets()
+    lengths = [each.interval for each in sets]
     assert lengths == [timedelta(minutes=90), timedelta(minutes=84)]
     simulated.add_fault(Fault(kind="refuse", table="ET21", code=5))
+    assert await meter.read_load_profile_sets() == sets
+    simulated.add_fault(Fault(kind="refuse", table="ET42", code=5))
     assert await meter.read_load_profile_sets() == ()
 
 
@@ -222,12 +225,13 @@ async def test_mbus(meter: Meter, simulated: SimulatedMeter) -> None:
 
 
 @pytest.mark.parametrize("profile", ["lp_mbus"])
-@pytest.mark.parametrize("table", ["ET57", "ET11", "ET21"])
+@pytest.mark.parametrize("tables", [("ET57",), ("ET11",), ("ET21", "ET42")])
 async def test_mbus_without_meaning(
-    meter: Meter, simulated: SimulatedMeter, table: str
+    meter: Meter, simulated: SimulatedMeter, tables: tuple[str, ...]
 ) -> None:
     """While the meter does not say what is recorded, the channels have no registers."""
-    simulated.add_fault(Fault(kind="refuse", table=table, code=5))
+    for table in tables:
+        simulated.add_fault(Fault(kind="refuse", table=table, code=5))
     _, data_set = await meter.read_load_profile_sets()
     assert data_set.keys[1:3] == ("mbus_1_type_1", "mbus_2_type_2")
 
