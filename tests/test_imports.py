@@ -26,6 +26,8 @@ _LAYERS = (
     ("mbus", "targets"),
     ("entity",),
     ("config_flow", "repairs", "coordinator"),
+    ("options_flow",),
+    ("forms",),
     ("costs",),
     ("monitor",),
     ("history",),

@@ -1,4 +1,4 @@
-"""The flows: set up a meter, renew its key, change its link, and its options."""
+"""The flows: set up a meter, renew its key, and change its link."""
 
 from collections.abc import Mapping
 import logging
@@ -11,16 +11,10 @@ from homeassistant.config_entries import (
     ConfigFlow,
     ConfigFlowResult,
     OptionsFlow,
-    OptionsFlowWithReload,
 )
-from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL, UnitOfTime
+from homeassistant.const import CONF_PORT
 from homeassistant.core import callback
-from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
-    BooleanSelector,
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
     SelectSelector,
     SelectSelectorConfig,
     SelectSelectorMode,
@@ -30,28 +24,13 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
-from .const import (
-    BAUDRATES,
-    CONF_BAUDRATE,
-    CONF_IMPORT_COSTS,
-    CONF_IMPORT_HISTORY,
-    CONF_KEY,
-    CONF_RESYNC_AUTOMATICALLY,
-    CONF_SECURITY,
-    CONF_SHOW_ALL_REGISTERS,
-    DEFAULT_IMPORT_COSTS,
-    DEFAULT_IMPORT_HISTORY,
-    DEFAULT_RESYNC_AUTOMATICALLY,
-    DEFAULT_SCAN_INTERVAL,
-    DEFAULT_SHOW_ALL_REGISTERS,
-    DOMAIN,
-    MAX_SCAN_INTERVAL,
-    MIN_SCAN_INTERVAL,
-)
+from .const import BAUDRATES, CONF_BAUDRATE, CONF_KEY, CONF_SECURITY, DOMAIN
+from .forms import form_section
 from .link.errors import failure_of
 from .link.find_meter import FoundMeter, LinkSecurity, find_meter, is_exposed
 from .link.host_clock import host_clock
 from .link.port import parse_port
+from .options_flow import NesMepOptionsFlow
 from .osgp import DEFAULT_BAUDRATE, KeyRefusedError, MeterError, SecurityMode, parse_key
 
 if TYPE_CHECKING:
@@ -90,25 +69,6 @@ _BAUDRATE_SELECTOR = SelectSelector(
 )
 
 
-def _section(
-    fields: Mapping[str, Any], shown: Mapping[str, Any], *, collapsed: bool
-) -> section:
-    """Return a section whose fields show these values.
-
-    fields has the selectors by name. The frontend shows the default of a section in
-    place of those of its fields, so it names the value of each.
-    """
-    return section(
-        vol.Schema(
-            {
-                vol.Required(name, default=shown[name]): selector
-                for name, selector in fields.items()
-            }
-        ),
-        {"collapsed": collapsed},
-    )
-
-
 def _user_schema(shown: Mapping[str, Any]) -> vol.Schema:
     """Return the schema of the setup, which shows what was entered before."""
     usual = {CONF_SECURITY: _AUTOMATIC, CONF_BAUDRATE: str(DEFAULT_BAUDRATE)}
@@ -117,7 +77,7 @@ def _user_schema(shown: Mapping[str, Any]) -> vol.Schema:
         {
             vol.Required(CONF_PORT): SerialPortSelector(),
             vol.Required(CONF_KEY): _KEY_SELECTOR,
-            vol.Optional(_ADVANCED, default=advanced): _section(
+            vol.Optional(_ADVANCED, default=advanced): form_section(
                 {
                     CONF_SECURITY: _security_selector(_AUTOMATIC),
                     CONF_BAUDRATE: _BAUDRATE_SELECTOR,
@@ -146,48 +106,6 @@ def _baudrate_of(entry: ConfigEntry) -> int:
     """Return the baud rate of an entry; before it could be chosen, it was the default."""
     baudrate: int = entry.data.get(CONF_BAUDRATE, DEFAULT_BAUDRATE)
     return baudrate
-
-
-_OPTIONS_SECTIONS = {
-    "recovery": {CONF_RESYNC_AUTOMATICALLY: DEFAULT_RESYNC_AUTOMATICALLY},
-    "history": {
-        CONF_IMPORT_HISTORY: DEFAULT_IMPORT_HISTORY,
-        CONF_IMPORT_COSTS: DEFAULT_IMPORT_COSTS,
-    },
-    "entities": {CONF_SHOW_ALL_REGISTERS: DEFAULT_SHOW_ALL_REGISTERS},
-}
-"""The options of each section with their defaults; sections are not stored."""
-
-
-def _options_schema(stored: Mapping[str, Any]) -> vol.Schema:
-    """Return the schema of the options, which shows those that are stored."""
-    shown = {
-        name: {option: stored.get(option, default) for option, default in group.items()}
-        for name, group in _OPTIONS_SECTIONS.items()
-    }
-    interval = stored.get(CONF_SCAN_INTERVAL, DEFAULT_SCAN_INTERVAL)
-    return vol.Schema(
-        {
-            vol.Required(CONF_SCAN_INTERVAL, default=interval): vol.All(
-                NumberSelector(
-                    NumberSelectorConfig(
-                        min=MIN_SCAN_INTERVAL,
-                        max=MAX_SCAN_INTERVAL,
-                        step=1,
-                        unit_of_measurement=UnitOfTime.SECONDS,
-                        mode=NumberSelectorMode.BOX,
-                    )
-                ),
-                vol.Coerce(int),
-            ),
-            **{
-                vol.Optional(name, default=values): _section(
-                    dict.fromkeys(values, BooleanSelector()), values, collapsed=False
-                )
-                for name, values in shown.items()
-            },
-        }
-    )
 
 
 class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
@@ -435,20 +353,3 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
             _LOGGER.exception("Unexpected error while the meter was identified")
             return None, {"base": "unknown"}
         return found, {}
-
-
-class NesMepOptionsFlow(OptionsFlowWithReload):
-    """Asks how often to poll, and what to do automatically."""
-
-    async def async_step_init(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Show and store the options."""
-        if user_input is not None:
-            options: dict[str, Any] = {}
-            for name, value in user_input.items():
-                options |= value if name in _OPTIONS_SECTIONS else {name: value}
-            return self.async_create_entry(data=options)
-        return self.async_show_form(
-            step_id="init", data_schema=_options_schema(self.config_entry.options)
-        )
