@@ -74,12 +74,19 @@ async def pass_time(
     await poll(hass)
 
 
+_LOAD_PROFILE = {"BT61", "BT62", "BT63", "BT64", "ET21"}
+
+
 def tables(meter: SimulatedMeter, since: int) -> list[str]:
-    """Return the names of the tables that were asked for, but for the first requests."""
+    """Return the names of the tables that were asked for, but for the first requests.
+
+    The load profile, which is read once an interval of the tariff, is left out.
+    """
     return [
-        table_name(request.table)
+        name
         for request in list(meter.requests)[since:]
         if request.table is not None
+        if (name := table_name(request.table)) not in _LOAD_PROFILE
     ]
 
 

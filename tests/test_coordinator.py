@@ -23,7 +23,12 @@ from .values import KEY, Clock
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
-ENERGIES = {"energy_import", "energy_export"}
+ENERGIES = {
+    "energy_import",
+    "energy_export",
+    "interval_power_import",
+    "last_interval_power_import",
+}
 PRESENT_VALUES = {
     "power_import",
     "power_export",

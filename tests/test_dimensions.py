@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from custom_components.nes_mep.descriptions import PEAK_SENSORS
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
@@ -35,7 +36,9 @@ def register_keys(
     return {
         key
         for key in entity_ids(hass, entry)
-        if key not in Truth.of(meter).subjects and key not in others
+        if key not in Truth.of(meter).subjects
+        and key not in others
+        and key not in PEAK_SENSORS
         if not key.startswith(("billing_", "last_billing", "link_", "mbus_"))
     }
 

@@ -18,12 +18,28 @@ from .simulator import SimulatedMeter
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
     "scan_interval": 10,
     "recovery": {"resync_automatically": True},
     "history": {"import_history": True, "import_costs": False},
+    "peaks": {
+        "peak_interval": "automatic",
+        "peak_count": 3,
+        "peak_different_days": True,
+        "peak_first_hour": 0,
+        "peak_end_hour": 24,
+        "peak_weekdays": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+    },
     "entities": {"show_all_registers": False},
 }
+FLAT = {
+    "scan_interval": 10,
+    **DEFAULTS["recovery"],
+    **DEFAULTS["history"],
+    **DEFAULTS["peaks"],
+    **DEFAULTS["entities"],
+}
+"""The same as they are stored."""
 
 
 async def test_defaults(
@@ -43,13 +59,7 @@ async def test_defaults(
     result = await submit(client, OPTIONS, form, filled_in(form["data_schema"]))
     await hass.async_block_till_done(wait_background_tasks=True)
     assert result["type"] == "create_entry"
-    assert entry.options == {
-        "scan_interval": 10,
-        "resync_automatically": True,
-        "import_history": True,
-        "import_costs": False,
-        "show_all_registers": False,
-    }
+    assert entry.options == FLAT
 
 
 async def test_options_are_kept_flat(
@@ -62,10 +72,18 @@ async def test_options_are_kept_flat(
     entry = await set_up(hass, make_entry(meter, url))
     client = await open_frontend(hass, hass_client)
     form = await open_form(client, OPTIONS, entry.entry_id)
-    chosen = {
+    chosen: dict[str, Any] = {
         "scan_interval": 30,
         "recovery": {"resync_automatically": False},
         "history": {"import_history": False, "import_costs": True},
+        "peaks": {
+            "peak_interval": "60",
+            "peak_count": 1,
+            "peak_different_days": False,
+            "peak_first_hour": 22,
+            "peak_end_hour": 6,
+            "peak_weekdays": ["sat", "sun"],
+        },
         "entities": {"show_all_registers": True},
     }
 
@@ -78,6 +96,7 @@ async def test_options_are_kept_flat(
         "resync_automatically": False,
         "import_history": False,
         "import_costs": True,
+        **chosen["peaks"],
         "show_all_registers": True,
     }
     assert entry.state is ConfigEntryState.LOADED
@@ -94,6 +113,10 @@ async def test_options_are_kept_flat(
         {"scan_interval": 3601},
         {"scan_interval": "often"},
         {"recovery": None},
+        {"peaks": DEFAULTS["peaks"] | {"peak_count": 6}},
+        {"peaks": DEFAULTS["peaks"] | {"peak_end_hour": 0}},
+        {"peaks": DEFAULTS["peaks"] | {"peak_interval": "30"}},
+        {"peaks": DEFAULTS["peaks"] | {"peak_weekdays": ["today"]}},
         {"resync_automatically": False},
     ],
 )
@@ -111,13 +134,39 @@ async def test_mistakes(
     result = await configure(form["flow_id"], {"scan_interval": 15})
     await hass.async_block_till_done(wait_background_tasks=True)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert entry.options == {
-        "scan_interval": 15,
-        "resync_automatically": True,
-        "import_history": True,
-        "import_costs": False,
-        "show_all_registers": False,
-    }
+    assert entry.options == FLAT | {"scan_interval": 15}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"peak_weekdays": []}, "no_weekday"),
+        ({"peak_first_hour": 7, "peak_end_hour": 7}, "same_hours"),
+    ],
+)
+async def test_impossible_peaks(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    meter: SimulatedMeter,
+    url: str,
+    wrong: dict[str, Any],
+    error: str,
+) -> None:
+    """Options that let nothing count are refused, shown, and can be corrected."""
+    entry = await set_up(hass, make_entry(meter, url))
+    client = await open_frontend(hass, hass_client)
+    form = await open_form(client, OPTIONS, entry.entry_id)
+    chosen = DEFAULTS | {"peaks": DEFAULTS["peaks"] | wrong}
+    again = await submit(client, OPTIONS, form, chosen)
+    # The frontend shows an error of a field in a section at the section.
+    assert again["errors"] == {"peaks": error}
+    assert filled_in(again["data_schema"]) == chosen
+    texts = await async_get_translations(hass, "en", "options", {DOMAIN})
+    assert texts[f"component.{DOMAIN}.options.error.{error}"]
+    result = await submit(client, OPTIONS, again, DEFAULTS)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert result["type"] == "create_entry"
+    assert entry.options == FLAT
 
 
 async def test_texts(hass: HomeAssistant, meter: SimulatedMeter, url: str) -> None:

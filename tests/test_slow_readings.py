@@ -33,15 +33,19 @@ pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 REGISTERS = ["BT23", "BT28"]
 
 
-@pytest.mark.usefixtures("right_clock")
 async def test_default_pace(
     hass: HomeAssistant,
     host_clock: DrivenClock,
     meter: SimulatedMeter,
     url: str,
 ) -> None:
-    """Polls take two requests; alarms, disconnect and tariffs follow, once a minute."""
+    """Polls take two requests; alarms, disconnect and tariffs follow, once a minute.
+
+    But for the load profile, once an interval of the tariff.
+    """
+    host_clock.began = NOON
     await set_up(hass, make_entry(meter, url))
+    await pass_time(hass, host_clock, 125)
     await pass_time(hass, host_clock, 10)
     for _ in range(3):
         since = len(meter.requests)
@@ -240,7 +244,8 @@ async def test_link_is_down(
     meter.add_fault(Fault(kind="silence"))
     await pass_time(hass, host_clock, 3600)
     known = {key for key in before if key.startswith("link_")} | {"last_reply_time"}
-    known |= {key for key in before if key.startswith(("billing_", "last_billing"))}
+    past = ("billing_", "last_billing", "month_")
+    known |= {key for key in before if key.startswith(past)}
     assert unavailable(hass, entry) == before.keys() - known
     assert "BT55" not in tables(meter, len(meter.requests) - 8)
 

@@ -9,6 +9,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.nes_mep.descriptions import PEAK_SENSORS
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
@@ -48,7 +49,11 @@ def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
 
 def is_of_the_meter(key: str) -> bool:
     """Return whether a state comes from the meter's registers and subjects."""
-    return not key.startswith(("mbus_", "link_")) and key not in APART
+    return (
+        not key.startswith(("mbus_", "link_"))
+        and key not in APART
+        and key not in PEAK_SENSORS
+    )
 
 
 def shown(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Shown]:

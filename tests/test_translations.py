@@ -38,6 +38,7 @@ SAME: Final[Mapping[str, set[str]]] = {
     },
     "de": {"Code", "Phase"},
     "fr": {
+        *("15 minutes", "60 minutes"),
         *("Angle", "Cause", "Causes", "Code", "Configuration", "Contact", "Corruption"),
         *("Exception", "Mode", "Options", "Phase", "Phases", "Table", "Tables"),
         *("Total", "Volume", "Volume {register}"),

@@ -21,6 +21,7 @@ from custom_components.nes_mep.descriptions import (
     BINARY_SENSORS,
     HISTORY_PROGRESS,
     LINK_SENSORS,
+    PEAK_SENSORS,
     REGISTER_SENSORS,
     SLOW_TABLE_SENSORS,
     describe_sensor,
@@ -277,6 +278,13 @@ def _subject_rows() -> Iterator[Row]:
     )
 
 
+def _peak_rows() -> Iterator[Row]:
+    """Return the rows of averages and peaks."""
+    for key, description in PEAK_SENSORS.items():
+        register = description.register
+        yield _row("sensor", description, key, register, f"with {register}")
+
+
 def _link_rows() -> Iterator[Row]:
     """Return the rows of the link."""
     yield _row("binary_sensor", LINK_PROBLEM, LINK_PROBLEM.key, "the link", "all")
@@ -305,7 +313,14 @@ def _mbus_rows() -> Iterator[Row]:
 
 def rows() -> Iterable[Row]:
     """Return all rows."""
-    for part in (_register_rows, _demand_rows, _subject_rows, _link_rows, _mbus_rows):
+    for part in (
+        _register_rows,
+        _demand_rows,
+        _subject_rows,
+        _peak_rows,
+        _link_rows,
+        _mbus_rows,
+    ):
         yield from part()
 
 

@@ -14,6 +14,13 @@ CONF_IMPORT_HISTORY: Final = "import_history"
 CONF_IMPORT_COSTS: Final = "import_costs"
 CONF_SHOW_ALL_REGISTERS: Final = "show_all_registers"
 
+CONF_PEAK_INTERVAL: Final = "peak_interval"
+CONF_PEAK_COUNT: Final = "peak_count"
+CONF_PEAK_DIFFERENT_DAYS: Final = "peak_different_days"
+CONF_PEAK_FIRST_HOUR: Final = "peak_first_hour"
+CONF_PEAK_END_HOUR: Final = "peak_end_hour"
+CONF_PEAK_WEEKDAYS: Final = "peak_weekdays"
+
 BAUDRATES: Final = (2400, 4800, 9600, 14400, 19200, 28800, 38400, 57600, 115200)
 """What the meter's port can be set to (ET13.6); 9600 by default."""
 

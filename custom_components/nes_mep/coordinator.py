@@ -21,7 +21,13 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from .billing import shows_any
 from .const import CONF_BAUDRATE, CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
 from .costs import Costs
-from .descriptions import DEFAULT_REGISTERS, describe_register
+from .descriptions import (
+    CLOCK_DRIFT,
+    DEFAULT_REGISTERS,
+    PEAK_SENSORS,
+    describe_register,
+    peak_keys,
+)
 from .history import History
 from .issues.security import TlsProbe
 from .link.find_meter import LinkSecurity
@@ -41,7 +47,13 @@ from .osgp import (
     parse_key,
     probe_tls,
 )
-from .registry import async_remove_entities, async_update_firmware, registered_entities
+from .peaks import ENERGIES, Filling, Peaks, PeakValues, interval_of, rules_of
+from .registry import (
+    async_remove_entities,
+    async_update_firmware,
+    enabled_entities,
+    registered_entities,
+)
 from .selection import Selection
 from .slow_readings import SlowReading, SlowReadings
 
@@ -60,8 +72,9 @@ class MeterData:
     last poll could not read. reported are the keys of everything
     that the meter has and an entity shows. tariffs are those of a meter that switches
     between several.
-    mbus_devices are the M-Bus meters by the ids of their devices. statistics are the
-    link counters as long as an entity shows them. It compares by value, so that a poll
+    mbus_devices are the M-Bus meters by the ids of their devices. peaks are averages and
+    peaks by direction. statistics are the link counters as long as an entity shows
+    them. It compares by value, so that a poll
     without changes updates nothing.
     """
 
@@ -69,6 +82,7 @@ class MeterData:
     failed_tables: frozenset[str]
     reported: frozenset[str]
     mbus_devices: Mapping[str, MBusDevice]
+    peaks: Mapping[str, PeakValues]
     tariffs: Tariffs | None = None
     statistics: LinkStatistics | None = None
 
@@ -85,6 +99,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
     config_entry: NesMepConfigEntry
     meter: Meter
     slow: SlowReadings
+    peaks: Peaks
     selection: Selection
 
     def __init__(self, hass: HomeAssistant, entry: NesMepConfigEntry) -> None:
@@ -121,6 +136,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         baudrate = entry.data.get(CONF_BAUDRATE, DEFAULT_BAUDRATE)
         security = LinkSecurity.of_entry(entry.data)
         await self.monitor.storage.async_load()
+        await self.monitor.peaks.async_load()
         self.selection = Selection(self.hass, entry, self.monitor.storage)
         try:
             self.meter = await Meter.open(
@@ -157,6 +173,43 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             now=self._clock.time,
             layout_since=lambda: self.monitor.layout_issue.layout_since,
         )
+        self._start_peaks()
+
+    def _start_peaks(self) -> None:
+        """Follow the averages of the tariff's intervals."""
+        assert self.update_interval is not None
+        memory = self.monitor.peaks
+        self.peaks = Peaks(
+            self.meter,
+            memory,
+            self._clock,
+            rules_of(self.config_entry.options),
+            interval_of(self.config_entry.options),
+            poll_interval=self.update_interval,
+            layout_since=lambda: self.monitor.layout_issue.layout_since,
+        )
+        self._filling = Filling(
+            self.hass,
+            self.config_entry,
+            self.meter,
+            self.peaks,
+            memory,
+            self._clock,
+            shown=lambda: self._shown_peaks,
+            layout_since=lambda: self.monitor.layout_issue.layout_since,
+            on_change=self._async_publish,
+        )
+        self._filling.async_start()
+
+    @property
+    def _shown_peaks(self) -> set[str]:
+        """The directions of which an enabled entity shows averages or peaks."""
+        enabled = enabled_entities(self.hass, self.config_entry)
+        return {
+            description.direction
+            for key, description in PEAK_SENSORS.items()
+            if key in enabled
+        }
 
     @override
     async def _async_update_data(self) -> MeterData:
@@ -184,6 +237,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._log_failed_tables(readings.errors)
         self._async_report(readings.errors)
         self._readings = readings
+        self.peaks.async_polled(readings)
+        self._filling.async_polled()
         self.selection.async_count(readings.values)
         self._async_start_slow()
         return self._async_collect()
@@ -263,19 +318,31 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
     @property
     def _contexts(self) -> set[str]:
         """What entities show, or an issue needs."""
-        return set(self.async_contexts()) | self.monitor.clock_issue.contexts
+        return (
+            set(self.async_contexts())
+            | self.monitor.clock_issue.contexts
+            | ({CLOCK_DRIFT.key} if self.peaks.meter_time is None else set())
+        )
 
     async def _async_read_slowly(self, due: list[SlowReading]) -> None:
         """Perform slow readings in turn, and publish what each returns."""
         for reading in due:
             may_go_on = await self.slow.read(reading, self._clock.time())
             await self.monitor.async_read_slowly(reading, self.slow, self.meter)
-            data = self._async_collect()
-            if data != self.data:
-                self.data = data
-                self.async_update_listeners()
+            drift = self.slow.values.get(CLOCK_DRIFT.key)
+            if self.slow.is_clock(reading) and isinstance(drift, float):
+                self.peaks.async_read_clock(drift)
+            self._async_publish()
             if not may_go_on:
                 return
+
+    @callback
+    def _async_publish(self) -> None:
+        """Hand on what is known now, if it has changed."""
+        data = self._async_collect()
+        if data != self.data:
+            self.data = data
+            self.async_update_listeners()
 
     @callback
     def _async_stop_background(self) -> None:
@@ -299,7 +366,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         registers = self.selection.async_keys(self._registers)
         # A stored reading is shown where its register is.
         slow = (key for key in self.slow.keys if shows_any(key, registers))
-        reported = registers.union(slow)
+        reported = registers.union(slow, peak_keys(registers))
         # In the background, the meter may have told of registers before the next poll.
         knows_all = not self.meter.unknown and self._registers is self.meter.registers
         if not knows_all and self.data:
@@ -312,6 +379,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             reported=reported,
             mbus_devices=self.slow.mbus.devices,
             tariffs=self.slow.tariffs.tariffs,
+            peaks={direction: self.peaks.values(direction) for direction in ENERGIES},
             statistics=replace(self.meter.statistics)
             if LINK in self.async_contexts()
             else None,
@@ -338,7 +406,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             {
                 key
                 for key in registered_entities(self.hass, self.config_entry)
-                if describe_register(key) and key not in present
+                if (describe_register(key) or key in PEAK_SENSORS)
+                and key not in present
             },
         )
 

@@ -117,6 +117,7 @@ def _meter_facts(coordinator: MeterCoordinator) -> dict[str, Any]:
             for key, register in meter.registers.items()
         },
         "values": dict(data.values),
+        "peaks": {direction: asdict(each) for direction, each in data.peaks.items()},
         "polling": {
             "succeeded": coordinator.last_update_success,
             "error": coordinator.last_exception and str(coordinator.last_exception),

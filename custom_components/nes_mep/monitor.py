@@ -24,13 +24,14 @@ from .link.host_clock import host_clock
 from .link.outages import OutageLog
 from .link.storage import MeterStorage, StoredLayout
 from .osgp import LinkStatistics, Meter, MeterError, PortError, Trace
+from .peaks import PeakMemory
 from .slow_readings import SlowReading, SlowReadings
 
 _MONITORS: HassKey[dict[str, MeterMonitor]] = HassKey(DOMAIN)
 
 
 class MeterMonitor:
-    """Keeps what is known of a meter's link, its issues and its history."""
+    """Keeps what is known of a meter's link, its issues, its history and its peaks."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
         """Start with nothing known."""
@@ -39,6 +40,7 @@ class MeterMonitor:
         self.outages = OutageLog(hass, self.clock)
         self.storage = MeterStorage(hass, entry.entry_id)
         self.history = HistoryMemory(hass, entry.entry_id)
+        self.peaks = PeakMemory(hass, entry.entry_id)
         self.clock_issue = ClockIssue(hass, entry, self.clock)
         self.layout_issue = LayoutIssue(hass, entry, self.storage, self.clock)
         self._entry = entry
@@ -132,3 +134,4 @@ async def async_remove_monitor(hass: HomeAssistant, entry: ConfigEntry) -> None:
     async_clear_issues(hass, entry)
     await monitor.storage.async_remove()
     await monitor.history.async_remove()
+    await monitor.peaks.async_remove()

@@ -15,6 +15,7 @@ from .descriptions import (
     LINK_SENSORS,
     MESSAGE,
     NEXT_TARIFF,
+    PEAK_SENSORS,
     SLOW_TABLE_SENSORS,
     MeterSensorDescription,
     describe_sensor,
@@ -24,6 +25,7 @@ from .history import History
 from .local_time import with_zone
 from .mbus import async_add_mbus_sensors
 from .osgp import Value
+from .peak_sensors import NesMepPeakSensor
 
 PARALLEL_UPDATES = 0
 
@@ -36,7 +38,9 @@ async def async_setup_entry(
     """Add the sensors of a meter and of the M-Bus meters behind it."""
     coordinator = entry.runtime_data.coordinator
 
-    def make(key: str) -> NesMepSensor | None:
+    def make(key: str) -> NesMepSensor | NesMepPeakSensor | None:
+        if key in PEAK_SENSORS:
+            return NesMepPeakSensor(coordinator, PEAK_SENSORS[key])
         if (description := describe_sensor(key)) is None:
             return None
         description = replace(

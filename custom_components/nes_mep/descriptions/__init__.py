@@ -11,6 +11,7 @@ from .history import HISTORY_PROGRESS
 from .link_counters import LINK_SENSORS
 from .messages import MESSAGE
 from .names import name_placeholders, sensor_name
+from .peaks import PEAK_SENSORS, PeakDescription, peak_keys
 from .present_values import POWER_SENSORS
 from .state import (
     ACTIVE_TARIFF,
@@ -36,12 +37,15 @@ __all__ = [
     "MESSAGE",
     "NEXT_TARIFF",
     "NEXT_TARIFF_SWITCH",
+    "PEAK_SENSORS",
     "REGISTER_SENSORS",
     "SLOW_TABLE_SENSORS",
     "MeterSensorDescription",
+    "PeakDescription",
     "describe_register",
     "describe_sensor",
     "name_placeholders",
+    "peak_keys",
     "sensor_name",
 ]
 

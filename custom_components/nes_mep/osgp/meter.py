@@ -53,11 +53,13 @@ class Readings:
     A register that was read and has no value, such as the time of a demand that has not
     occurred, is None. One that the end of its table cuts off is missing. errors has the
     error of each table, by its name, that costs values: the registers are in it, or it
-    decides what they mean.
+    decides what they mean. times says when each register that was read arrived, in
+    monotonic seconds of the clock.
     """
 
     values: Mapping[str, Value | None]
     errors: Mapping[str, MeterError] = field(default_factory=dict)
+    times: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +224,7 @@ class Meter:
         stored = self._stored(wanted)
         values: dict[str, Value | None] = {}
         errors: dict[str, MeterError] = {}
+        times: dict[str, float] = {}
         for table in sorted({register.table for register in stored}):
             try:
                 reading = await self._tables.read(
@@ -230,6 +233,7 @@ class Meter:
                     [register for register in stored if register.table == table],
                 )
                 values |= reading.values
+                times |= dict.fromkeys(reading.values, self._link.clock.time())
                 if reading.error is not None:
                     errors[table_name(table)] = reading.error
             except MeterError as err:
@@ -242,7 +246,7 @@ class Meter:
         if errors and not values:
             raise next(iter(errors.values()))
         self._watch.registers_were_read()
-        return Readings(dict(_with_differences(wanted, values)), errors)
+        return Readings(dict(_with_differences(wanted, values)), errors, times)
 
     @property
     def slow_tables(self) -> Mapping[str, SlowTable]:
