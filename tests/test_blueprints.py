@@ -56,6 +56,7 @@ def head(path: Path) -> dict[str, Any]:
 NEEDED = {
     "fuse_guard": ["currents"],
     "notify_when_resync_fails": ["link"],
+    "peak_guard": ["interval_power", "peak"],
     "resync_on_error": ["link"],
     "solar_surplus": ["net_power", "appliance"],
     "voltage_band": ["voltages"],

@@ -1,4 +1,4 @@
-"""Tests of the blueprints that act on readings: fuse, voltage and solar surplus."""
+"""Tests of the blueprints that act on readings: fuse, peak, voltage, solar surplus."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -125,6 +125,39 @@ async def test_voltage(house: House, told: list[ServiceCall]) -> None:
     assert messages(told) == ["voltage_l1 253.4"]
     await house.read(voltage_l2=201)
     assert messages(told) == ["voltage_l2 201"]
+
+
+async def test_peak(hass: HomeAssistant, house: House, told: list[ServiceCall]) -> None:
+    """An average that is going to exceed the peak is told, and that it is not any more."""
+    interval, peak = "sensor.interval_power", "sensor.month_peak"
+
+    async def show(projected: float | None, highest: float | str = "unknown") -> None:
+        hass.states.async_set(interval, "800", {"projected": projected})
+        hass.states.async_set(peak, str(highest))
+        await house.read()
+
+    await show(None)
+    await house.automate(
+        "peak_guard",
+        interval_power=interval,
+        peak=peak,
+        too_high=tell("{{ projected }} {{ limit }}"),
+        normal=tell("normal"),
+    )
+    await show(2400)
+    # On the first day of a month, what costs nothing more is the peak.
+    assert messages(told) == ["normal"]
+    await show(2600)
+    assert messages(told) == ["2600.0 2500.0"]
+    await show(2600, 3100)
+    assert messages(told) == ["normal"]
+    await show(3400, 3100)
+    assert messages(told) == ["3400.0 3100.0"]
+    await show(None, 3100)
+    assert messages(told) == []
+    # The next interval has a higher peak to compare with.
+    await show(3200, 3300)
+    assert messages(told) == ["normal"]
 
 
 async def test_surplus(hass: HomeAssistant, house: House) -> None:
