@@ -1,6 +1,7 @@
 """The simulated optical link: repetitions, duplicates, session times, shared UART."""
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 
@@ -462,6 +463,14 @@ def test_values_are_equal_by_both_ports() -> None:
 
 
 # Pacing
+
+
+def test_history_is_added_up_before() -> None:
+    """The registers are ready when a client asks; else the first reply comes late."""
+    port = a_port()
+    with patch.object(port.meter, "table", wraps=port.meter.table) as table:
+        Air(port)
+    table.assert_called_once_with(23)
 
 
 def test_bytes_take_their_time() -> None:

@@ -5,7 +5,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import override
 
-from ..line import Timer, Timers
+from ..line import SLOWEST, Timer, Timers
 from ..timing import CHUNK_TIME
 from .link import Link, Wire
 from .packets import Received
@@ -32,6 +32,7 @@ class OpticalLine(Wire):
         self._write: Callable[[bytes], None] | None = None
         self._hang_up: Callable[[], None] | None = None
         port.monotonic = timers.time
+        port.meter.table(SLOWEST)  # adds up the history now, not while a client waits
         self._link = Link(port, self)
         port.meter.on_sent.append(self._shine)
 
