@@ -24,7 +24,7 @@ class SteadyClock:
     """A clock for a computer and a meter: its time of day goes with its seconds."""
 
     def __init__(self, clock: DrivenClock, began: datetime) -> None:
-        """Begin at a time."""
+        """Initialize at a time."""
         self._clock = clock
         self._began = began
 
@@ -60,7 +60,7 @@ class House:
         meter: SimulatedMeter,
         url: str,
     ) -> None:
-        """Take what is in it; the meter is not added yet."""
+        """Initialize with its contents; the meter is not added yet."""
         self.hass = hass
         self.meter = meter
         self.steady = steady

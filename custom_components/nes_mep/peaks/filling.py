@@ -86,7 +86,7 @@ class Filling:
 
     @callback
     def async_polled(self) -> None:
-        """Begin to read if something is due."""
+        """Start to read if something is due."""
         now = self._peaks.meter_time
         is_busy = self._task is not None and not self._task.done()
         if now is None or is_busy or self._clock.time() < self._due:

@@ -156,7 +156,7 @@ class Peaks:
 
     @callback
     def async_polled(self, readings: Readings) -> None:
-        """Take the energies of a poll."""
+        """Follow the energies of a poll."""
         self._powers = {
             direction: float(value)
             for direction, key in _POWERS.items()
@@ -180,7 +180,7 @@ class Peaks:
 
     @callback
     def _async_follow(self, key: str, reading: Reading, interval: timedelta) -> None:
-        """Go on from the last reading of a register to this one."""
+        """Follow a register from its last reading to this one."""
         before, self._readings[key] = self._readings.get(key), reading
         if before is None:
             return

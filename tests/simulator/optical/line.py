@@ -57,7 +57,7 @@ class OpticalLine(Wire):
         self._going.clear()
 
     def feed(self, data: bytes) -> None:
-        """Take bytes that a client began to send now."""
+        """Receive bytes that a client began to send now."""
         port, byte_time = self._port, self._port.pace.byte_time
         port.counts["bytes_received"] += len(data)
         if not port.is_attached:

@@ -41,7 +41,7 @@ class Link:
         self._forget()
 
     def _forget(self) -> None:
-        """Begin anew: no session."""
+        """Start again, without a session."""
         self._epoch = self._port.epoch
         self._last: bytes | None = None  # control byte and CRC of the last packet
         self._toggle = False  # of the next packet that is sent

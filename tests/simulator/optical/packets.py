@@ -144,7 +144,7 @@ class Receiver:
     def feed(
         self, data: bytes, start: float, byte_time: float
     ) -> list[tuple[float, Received]]:
-        """Take bytes whose first one began at ``start``; return what came, and when."""
+        """Add bytes whose first one began at ``start``; return what came, and when."""
         found = self.wait(start)
         for index, byte in enumerate(data, 1):
             self._last = start + index * byte_time

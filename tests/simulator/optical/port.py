@@ -97,7 +97,7 @@ class OpticalPort:
         return self.shares_uart and self._is_active
 
     def switch_uart(self, when: float) -> bool:
-        """Take the shared UART; tell whether the MEP had it."""
+        """Switch the shared UART to this port; return whether the MEP had it."""
         if not self.shares_uart or self._is_active:
             return False
         self._has_uart = True

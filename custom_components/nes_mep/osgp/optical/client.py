@@ -237,7 +237,7 @@ class OpticalClient(Link):
         return self._session
 
     async def _begin(self) -> Session:
-        """Begin a session, again where the meter had an old one.
+        """Open a session, again where the meter had an old one.
 
         Raises NoReplyError and other children of MeterError.
         """

@@ -113,7 +113,7 @@ class PacketReader:
         return found
 
     def _take(self, found: list[Received]) -> int:
-        """Take what is at the front; return how many bytes, 0 to wait for more."""
+        """Parse what is at the front; return how many bytes, 0 to wait for more."""
         received = self._received
         if received[0] != _START:
             end = received.find(_START)

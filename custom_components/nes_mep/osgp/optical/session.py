@@ -49,7 +49,7 @@ class Session:
         self._clock = clock
 
     async def begin(self, show_key: Callable[[Self], Awaitable[None]]) -> None:
-        """Begin, and show the key by show_key.
+        """Open the session, and show the key by show_key.
 
         Raises SessionLostError, NoReplyError, TlsRequiredError, what show_key raises,
         and other children of MeterError.
