@@ -16,7 +16,18 @@ from .process import Child, ToolError, cancel_on_signals
 DOMAIN = "nes_mep"
 KEY = "DemoKey-of-the-meter"
 UNUSABLE = {"unavailable", "unknown"}
-WITHOUT_READING = {"import_history", "link", "meter_event", "resync"}
+_AVERAGES = {
+    f"{name}_power_{direction}{end}"
+    for name, end in (
+        ("interval", ""),
+        ("last_interval", ""),
+        ("month_peak", ""),
+        ("month_peak", "_time"),
+        ("month_mean_peak", ""),
+    )
+    for direction in ("import", "export")
+}
+WITHOUT_READING = {"import_history", "link", "meter_event", "resync", *_AVERAGES}
 """Keys of the entities that are unknown until something happens."""
 
 type States = dict[str, dict[str, Any]]

@@ -8,7 +8,8 @@ from typing import Any
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.nes_mep.const import DOMAIN
-from homeassistant.const import STATE_UNKNOWN
+from custom_components.nes_mep.peaks.intervals import start_of
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
@@ -84,6 +85,10 @@ class House:
         """Let time pass up to a time, in which nothing is polled."""
         self._clock.move(max(0.001, (time - self.now).total_seconds()))
 
+    def next_boundary(self, interval: timedelta) -> datetime:
+        """Return when the present interval ends."""
+        return start_of(self.now, interval) + interval
+
     async def wait(self, seconds: float) -> None:
         """Let time pass, and poll at its end."""
         self._clock.move(seconds)
@@ -144,7 +149,7 @@ class House:
     def shown(self, key: str) -> float | None:
         """Return a power that an entity shows, None if it is unknown."""
         state = self.state(key).state
-        return None if state == STATE_UNKNOWN else float(state)
+        return None if state in {STATE_UNKNOWN, STATE_UNAVAILABLE} else float(state)
 
     def tables_read(self, since: int) -> set[int | None]:
         """Return the numbers of the tables that were read since so many requests."""
