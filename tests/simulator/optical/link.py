@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from ..packet import Request
+from .codes import Code
 from .faults import Moment, OpticalExchange, apply
-from .packets import NAK, OVERHEAD, START, Packet, Received, Receiver, Signal, cut
+from .packets import HEAD, NAK, OVERHEAD, START, Packet, Received, Receiver, Signal, cut
 from .port import OpticalPort
 from .settings import FirstPacket
 
@@ -203,7 +204,9 @@ class Link:
         if apply(port, port.faults, Moment.ACKNOWLEDGEMENT, self._request).lost:
             return
         port.hear(when, packet=False)
-        port.remember_reply(self._request.table, self._outgoing.popleft())
+        packet = self._outgoing.popleft()
+        if self._request.table is not None and packet[HEAD] == Code.OK:
+            port.remember_reply(self._request.table, packet)
         self._repeated = 0
         if self._outgoing:
             self._transmit(when)

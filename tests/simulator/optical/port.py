@@ -185,13 +185,13 @@ class OpticalPort:
         """Do what a change of the interface definition does."""
         self.meter.raise_interface_version()
 
-    def remember_reply(self, table: int | None, packet: bytes) -> None:
-        """Keep a packet, to be sent once more at the wrong time."""
+    def remember_reply(self, table: int, packet: bytes) -> None:
+        """Keep a packet of a good reply, to be sent once more at the wrong time."""
         self._replies.pop(table, None)
         self._replies = {table: packet, **self._replies}
 
     def earlier_reply(self, table: int | None) -> bytes | None:
-        """Return the last packet of a reply for another table."""
+        """Return the last packet of a good reply for another table."""
         others = (packet for other, packet in self._replies.items() if other != table)
         return next(others, None)
 
