@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 import logging
+import os
 
 import pytest
 
@@ -20,6 +21,7 @@ from osgp.key import OpticalKey
 from osgp.optical.client import OpticalClient
 from osgp.optical.line import Line
 from osgp.optical.services import checksum
+from osgp.port import Port
 from osgp.requests import ANY_LENGTH, FullRead, PartialRead
 from osgp.statistics import LinkStatistics
 from osgp.trace import Trace
@@ -528,3 +530,23 @@ async def test_the_key_is_nowhere(caplog: pytest.LogCaptureFixture) -> None:
         assert _KEY.decode() not in text
         assert _KEY.hex() not in text
     assert ours
+
+
+async def test_serial_ports_do_not_log_the_key(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Neither does the library below, which logs what it writes."""
+    caplog.set_level(logging.DEBUG)
+    master, slave = os.openpty()
+    port = Port(os.ttyname(slave), lambda _: None, statistics=LinkStatistics())
+    try:
+        await port.open()
+        port.write(b"something", is_secret=False)
+        port.write(_KEY, is_secret=True)
+    finally:
+        await port.close()
+        os.close(master)
+        os.close(slave)
+    logged = " ".join(each.getMessage() for each in caplog.records)
+    assert "something" in logged
+    assert _KEY.decode() not in logged

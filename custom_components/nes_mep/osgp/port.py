@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 import logging
 from typing import override
 from urllib.parse import urlsplit
@@ -31,6 +31,22 @@ _FLOOD = 32768
 
 _PORT_ERRORS = (Exception,)
 """Transports raise what they like, and hostile bytes make them do so."""
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep serialx from logging what it writes meanwhile."""
+    names = [name for name in logging.root.manager.loggerDict if "serialx" in name]
+    silenced = [
+        each for name in names if not (each := logging.getLogger(name)).disabled
+    ]
+    for logger in silenced:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger in silenced:
+            logger.disabled = False
 
 
 class _Line(asyncio.Protocol):
@@ -172,7 +188,8 @@ class Port:
         if _LOGGER.isEnabledFor(logging.DEBUG):
             _LOGGER.debug("Sent %s", "a secret" if is_secret else data.hex())
         try:
-            self._line.transport.write(data)
+            with _unlogged() if is_secret else nullcontext():
+                self._line.transport.write(data)
         except _PORT_ERRORS as err:
             self._line.is_lost = True
             raise self.lost() from err
