@@ -2,7 +2,7 @@
 
 import pytest
 
-from osgp import parse_key
+from osgp import parse_key, parse_optical_key
 
 _ASCII_KEY = "Wb7#kP2x!dL9vT4qXYZ!"
 
@@ -68,4 +68,30 @@ def test_refused(text: str) -> None:
     """Everything else is refused, with words that do not repeat it."""
     with pytest.raises(ValueError, match=r"^A key ") as caught:
         parse_key(text)
+    assert not text or text not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (_ASCII_KEY, _ASCII_KEY.encode()),
+        (f" {_ASCII_KEY[:16]}\n", _ASCII_KEY[:16].encode()),
+        ("12345678901234567890", b"12345678901234567890"),
+        ("short", b"short"),
+        (bytes(range(20)).hex(), bytes(range(20))),
+        ("0x" + bytes(range(20)).hex(" "), bytes(range(20))),
+    ],
+)
+def test_keys_of_the_optical_port(text: str, key: bytes) -> None:
+    """All 20 bytes count, and they are not shown."""
+    parsed = parse_optical_key(text)
+    assert bytes(parsed) == key
+    assert repr(parsed) == str(parsed) == f"<OpticalKey of {len(key)} bytes>"
+
+
+@pytest.mark.parametrize("text", ["", "x" * 21, "x" * 40, "a" * 32, "schlüssel"])
+def test_refused_keys_of_the_optical_port(text: str) -> None:
+    """A key that cannot be one is not tried."""
+    with pytest.raises(ValueError, match=r"^A key ") as caught:
+        parse_optical_key(text)
     assert not text or text not in str(caught.value)
