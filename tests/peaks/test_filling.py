@@ -8,6 +8,7 @@ import pytest
 
 from homeassistant.util import dt as dt_util
 
+from ..simulator import Fault
 from .conftest import MakeHouse
 from .house import House, local
 
@@ -209,6 +210,36 @@ async def test_clock_was_set(make_house: MakeHouse) -> None:
         assert not starts & {local("2026-06-01 18:30"), local("2026-06-02 17:30")}
         load = house.quarters(local("2026-06-01"), local("2026-06-02 18:15"))
         assert all(peak["power"] <= max(load.values()) * 1.2 for peak in peaks)
+
+
+async def test_clock_is_lost_for_a_while(make_house: MakeHouse) -> None:
+    """A clock that begins anew, and is set later, does not end the month."""
+    async with make_house(local("2026-06-02 18:20")) as house:
+        await house.begin()
+        await house.enable("clock_drift")
+        await house.wait(130)
+        seen = house.state("month_mean_peak_power_import")
+        for seconds in (-26 * 365 * 86400, 26 * 365 * 86400):
+            house.meter.clock_offset += seconds
+            await house.live(house.now + timedelta(minutes=4))
+            if seconds < 0:
+                assert house.shown("month_peak_power_import") is None
+        again = house.state("month_mean_peak_power_import")
+        assert again.attributes["peaks"] == seen.attributes["peaks"]
+
+
+async def test_load_profile_cannot_be_read_now(make_house: MakeHouse) -> None:
+    """Averages do not wait for it for ever, and are made exact when it can be read."""
+    async with make_house(local("2026-06-02 18:20")) as house:
+        house.meter.add_fault(Fault(kind="refuse", table=61, code=0x04))
+        await house.begin()
+        await house.live(local("2026-06-02 19:16"))
+        assert house.shown("interval_power_import") is not None
+        last = house.state("last_interval_power_import")
+        assert last.attributes["exact"] is False
+        house.meter.clear_faults()
+        await house.live(local("2026-06-02 19:22"))
+        expect_month(house, local("2026-06-01"), local("2026-06-02 19:15"))
 
 
 async def test_layout_changes(make_house: MakeHouse) -> None:

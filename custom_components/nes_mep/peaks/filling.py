@@ -31,6 +31,8 @@ at the start comes first."""
 _RECORDED_AFTER: Final = timedelta(seconds=30)
 """When the meter has recorded an interval that has ended."""
 _RETRY_PAUSE: Final = 300.0
+_PATIENCE: Final = 3
+"""Failures after which averages go without what the load profile would say of them."""
 
 
 class Filling:
@@ -68,6 +70,7 @@ class Filling:
         self._layout_since = layout_since
         self._on_change = on_change
         self._due = clock.time() + _FIRST_AFTER
+        self._failures = 0
         self._looked_at: datetime | None = None
         self._layouts_without: int | None = None
         self._task: asyncio.Task[None] | None = None
@@ -112,9 +115,13 @@ class Filling:
             _LOGGER.debug("%s: peaks are not filled: %s", self._entry.title, err)
             if not is_out_of_reach(err):
                 self._due = self._clock.time() + _RETRY_PAUSE
+                self._failures += 1
+                if self._peaks.interval is None and self._failures >= _PATIENCE:
+                    self._async_suggest((), keys)
                 return
             self._layouts_without = layouts
             self._async_suggest((), keys)
+        self._failures = 0
         self._looked_at = until
         self._on_change()
 

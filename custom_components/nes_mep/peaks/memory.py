@@ -80,10 +80,14 @@ class PeakMemory:
             self._store.async_delay_save(self._stored, _SAVE_BOUNDARIES)
 
     @callback
-    def async_forget(self, begin: datetime, end: datetime) -> None:
-        """Forget what is before a time, or after another one."""
-        self._async_keep(lambda time, _: begin <= time <= end)
-        self.asked = {key: time for key, time in self.asked.items() if time <= end}
+    def async_forget_before(self, begin: datetime) -> None:
+        """Forget what is before a time."""
+        self._async_keep(lambda time, _: time >= begin)
+
+    @callback
+    def async_ask_again(self, now: datetime) -> None:
+        """Read the load profile again where it was read up to a time to come."""
+        self.asked = {key: time for key, time in self.asked.items() if time <= now}
 
     @callback
     def async_forget_inexact(self, begin: datetime) -> None:

@@ -33,6 +33,7 @@ _CLOCK_WAS_SET: Final = timedelta(seconds=2.5)
 """More than the whole seconds and the way of a reply can make of two looks at a clock."""
 _SUSPENDED: Final = timedelta(seconds=1.5)
 """What no clock goes wrong by itself between two looks at the meter's."""
+_ABOUT_RIGHT: Final = timedelta(days=1)
 _LONGEST: Final = timedelta(minutes=1)
 """How far readings around a boundary may be apart, unless polls are further apart."""
 
@@ -148,9 +149,11 @@ class Peaks:
             self._memory.async_forget_inexact(since)
             for key in ENERGIES.values():
                 self._async_break(key, since)
-        if self.interval is not None:
+        self._memory.async_ask_again(now + _LONGEST)
+        # A clock that is wrong by years does not end a month.
+        if self.interval is not None and abs(now - host_time) < _ABOUT_RIGHT:
             begin = month_start(now, dt_util.get_default_time_zone()) - self.interval
-            self._memory.async_forget(begin, now + _LONGEST)
+            self._memory.async_forget_before(begin)
 
     # Live
 
