@@ -106,7 +106,16 @@ def main() -> int:
             settings = OpticalSettings(packet_size=512, alternates=alternates)
             result = asyncio.run(poll(settings, rate, options.polls))
             wrong += result.wrong
-            print(f"{rate:g} a byte, toggle alternates: {alternates}", result)
+            assert result.errors is not None
+            print(
+                f"{rate:g} a byte, toggle {'alternates' if alternates else 'stays'}: "
+                f"{result.polls} polls, {result.wrong} wrong values, "
+                f"{result.damaged} damaged packets, {result.repeated} repetitions, "
+                f"{result.sessions} sessions, {result.errors.total()} failed "
+                f"{dict(result.errors)}, {result.mean_time:.2f} s a poll, "
+                f"longest pause {result.longest:.0f} s",
+                flush=True,
+            )
     return int(wrong > 0)
 
 
