@@ -17,8 +17,8 @@ from .simulator.alarms import status_bytes
 type Shown = float | str | bool | datetime
 """A state: times are aware."""
 
-MESSAGE = "_message_from_the_grid_company"
-"""How the id of the entity ends whose state is a text."""
+TEXTS = ("_message_from_the_grid_company", "_text_on_the_display_")
+"""Parts of the ids of entities whose state is a text."""
 PHASES = (1, 2, 3)
 QUADRANTS = (1, 2, 3, 4)
 
@@ -149,7 +149,9 @@ def parsed(entity_id: str, attributes: Mapping[str, object], state: str) -> Show
         return state
     if entity_id.startswith(("binary_sensor.", "calendar.")):
         return {"on": True, "off": False}[state]
-    if attributes.get("device_class") == "enum" or entity_id.endswith(MESSAGE):
+    if attributes.get("device_class") == "enum" or any(
+        part in entity_id for part in TEXTS
+    ):
         return state
     if attributes.get("device_class") == "timestamp":
         return datetime.fromisoformat(state)
@@ -294,8 +296,15 @@ class Truth:
             **dict(self._outages()),
             **dict(self._power_quality()),
             **dict(self._billing()),
-            **({"message": message.text} if (message := self.profile.message) else {}),
+            **dict(self._messages()),
         }
+
+    def _messages(self) -> Iterator[tuple[str, Shown]]:
+        if message := self.profile.message:
+            yield "message", message.text
+        if self.profile.since(4, 2):
+            for number, text in enumerate(self.profile.display_texts, 1):
+                yield f"display_text_{number}", text.strip() or "unknown"
 
     def _tariff(self) -> Iterator[tuple[str, Shown]]:
         yield "active_tariff", str(self.raw["active_tier"] + 1)

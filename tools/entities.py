@@ -50,12 +50,13 @@ _HEADING: Final = (
     "| entity | key | source | unit | class | meters | at first |",
     "| --- | --- | --- | --- | --- | --- | --- |",
 )
-_NUMBERS: Final = re.compile(r"_tariff_\d|_l\d_l\d|_l\d|_q\d|_relay_\d")
+_NUMBERS: Final = re.compile(r"_tariff_\d|_l\d_l\d|_l\d|_q\d|_relay_\d|_text_\d")
 _RANGES: Final = {
-    "_t": "_tariff_1..8",
+    "_tariff_": "_tariff_1..8",
     "_l": "_l1..3",
     "_q": "_q1..4",
-    "_r": "_relay_1..2",
+    "_relay_": "_relay_1..2",
+    "_text_": "_text_1..8",
 }
 _PLACEHOLDERS: Final = {
     "phase": "L1..L3",
@@ -64,6 +65,7 @@ _PLACEHOLDERS: Final = {
     "quantity": "…",
     "demand": "…",
     "number": "1, 2",
+    "text": "1..8",
 }
 _SINCE: Final = (
     (range(104, 108), "3.10+"),
@@ -81,6 +83,7 @@ _SUBJECTS: Final = (
     (r"active_tariff|season|tariff_control|daylight_saving", "BT55", "all"),
     (r"next_tariff.*|tariff_calendar", "BT54", "with several tariffs"),
     (r"message", "ET55", "once it had a message"),
+    (r"display_text.*", "ET97", "3.82, 4.02+"),
     (r"disconnect_state", "ET23", "with a load disconnect"),
     (r"alarm_neutral_fault|alarm_unbalanced_voltage", "BT03", "3.60+"),
     (r"alarm_disconnect_error|alarm_prepay_.*", "BT03", "with a load disconnect"),
@@ -138,7 +141,7 @@ class Row:
     @property
     def markdown(self) -> str:
         """The row in Markdown."""
-        shares = f", `{_RANGES['_t']}`" if self.has_tariffs else ""
+        shares = f", `{_RANGES['_tariff_']}`" if self.has_tariffs else ""
         cells = (
             self.name,
             f"`{self.key}`{shares}",
@@ -156,7 +159,11 @@ def collapsed(key: str) -> str:
 
     def collapse(match: re.Match[str]) -> str:
         number = match[0]
-        return "_l1_l2, …" if number.count("_l") > 1 else _RANGES[number[:2]]
+        return (
+            "_l1_l2, …"
+            if number.count("_l") > 1
+            else _RANGES[number.rstrip("0123456789")]
+        )
 
     return _NUMBERS.sub(collapse, key)
 

@@ -6,7 +6,13 @@ from hypothesis import given, strategies as st
 import pytest
 
 from osgp import DecodeError, Meter, parse_table
-from osgp.tables.messages import DisplayMessage, decode_message, message_length
+from osgp.tables.messages import (
+    DisplayMessage,
+    decode_display_texts,
+    decode_message,
+    display_texts_length,
+    message_length,
+)
 from tests.driven_clock import DrivenClock
 from tests.simulator import PROFILES, Message, SimulatedMeter
 
@@ -82,6 +88,32 @@ def test_any_bytes(data: bytes, firmware: tuple[int, int, int]) -> None:
         assert message.is_shown(message.start) or (
             message.is_dismissed or message.end <= message.start
         )
+
+
+def test_display_texts_by_hand() -> None:
+    """Eight characters each; the guide has three, and more than eight make no sense."""
+    data = b" 123 kWh" + bytes(8) + b"A\0BCDEFG"
+    assert display_texts_length(b"\3") == len(data)
+    assert decode_display_texts(data) == ("123 kWh", "", "A")
+    with pytest.raises(DecodeError):
+        display_texts_length(b"\x09")
+    with pytest.raises(DecodeError):
+        decode_display_texts(data[:20])
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+async def test_display_texts(meter: Meter, simulated: SimulatedMeter) -> None:
+    """Only later firmware has them, and only it is asked."""
+    since = len(simulated.requests)
+    values = await meter.read_slow_table("display_texts")
+    if not simulated.profile.since(4, 2):
+        assert values is None
+        assert len(simulated.requests) == since
+        return
+    assert values == {
+        f"display_text_{number}": text.strip() or None
+        for number, text in enumerate(simulated.profile.display_texts, 1)
+    }
 
 
 @pytest.mark.parametrize("profile", PROFILES)

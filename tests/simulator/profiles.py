@@ -152,6 +152,7 @@ class Profile:
     skipped_status: bool = True  # ET04.71.3: no value is "skipped" and 0
     load: LoadShape = field(default_factory=LoadShape)
     message: Message | None = None  # ET55: on the display
+    display_texts: tuple[str, ...] = ("", "", "")  # ET97, with firmware that has it
 
     def since(self, major: int, minor: int) -> bool:
         """Tell whether the firmware is at least major.minor."""
@@ -241,6 +242,7 @@ GEN4 = Profile(
         code="196",
         points=0b01000,
     ),
+    display_texts=(" 123 kWh", "", ""),
 )
 REORDERED = replace(
     GEN3,

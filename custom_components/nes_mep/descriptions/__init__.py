@@ -9,7 +9,7 @@ from .energy import ENERGY_SENSORS
 from .expand import MeterSensorDescription
 from .history import HISTORY_PROGRESS
 from .link_counters import LINK_SENSORS
-from .messages import MESSAGE
+from .messages import MESSAGE, MESSAGE_SENSORS
 from .names import name_placeholders, sensor_name
 from .peaks import PEAK_SENSORS, PeakDescription, peak_keys
 from .present_values import POWER_SENSORS
@@ -66,7 +66,7 @@ SLOW_TABLE_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
     for description in (
         *CLOCK_SENSORS,
         *TARIFF_SENSORS,
-        MESSAGE,
+        *MESSAGE_SENSORS,
         *OUTAGE_SENSORS,
         *POWER_QUALITY_SENSORS,
         *BILLING_SENSORS,

@@ -10,6 +10,7 @@ from functools import partial
 from .discovery import MeterIdentity, read_hardware, read_log_dimensions
 from .errors import RefusalError
 from .link import Link
+from .messages import MESSAGE_TABLES
 from .refusals import is_out_of_reach
 from .registers import Value
 from .slow_table import MINUTE, QUARTER_HOUR, Reader, SlowTable
@@ -27,7 +28,6 @@ from .tables.identity import (
     decode_phases,
 )
 from .tables.logs import LogDimensions, LogKind, decode_log_header
-from .tables.messages import MESSAGE_OFFSET, decode_message, message_length
 from .tables.names import parse_table
 from .tables.outages import (
     OUTAGE_RECORD_LENGTH,
@@ -60,7 +60,6 @@ _BT55 = parse_table("BT55")
 _ET04 = parse_table("ET04")
 _ET09 = parse_table("ET09")
 _ET23 = parse_table("ET23")
-_ET55 = parse_table("ET55")
 _ET81 = parse_table("ET81")
 
 _OUTAGE_LOG = "ET81"
@@ -191,29 +190,6 @@ async def _prepare_power_quality(link: Link, identity: MeterIdentity) -> Reader:
     return read
 
 
-async def _prepare_message(link: Link, identity: MeterIdentity) -> Reader:
-    firmware = identity.firmware_version
-    length = message_length(firmware)
-
-    async def read() -> Mapping[str, Value | None]:
-        """Return nothing before the first message, and None after it."""
-        message = decode_message(
-            await link.read(_ET55, MESSAGE_OFFSET, length), firmware
-        )
-        if message is None:
-            return {}
-        if not message.is_shown(link.clock.now()):
-            return {"message": None}
-        return {
-            "message": message.text,
-            "message.from": message.start,
-            "message.until": message.end,
-            **({"message.id": message.id} if message.id else {}),
-        }
-
-    return read
-
-
 SLOW_TABLES: Mapping[str, SlowTable] = {
     table.name: table
     for table in (
@@ -223,7 +199,7 @@ SLOW_TABLES: Mapping[str, SlowTable] = {
         SlowTable("disconnect", MINUTE, _prepare_disconnect),
         SlowTable("outages", QUARTER_HOUR, _prepare_outages),
         SlowTable("power_quality", QUARTER_HOUR, _prepare_power_quality),
-        SlowTable("message", QUARTER_HOUR, _prepare_message),
+        *MESSAGE_TABLES,
         *SWITCHING_TABLES,
     )
 }

@@ -87,3 +87,19 @@ def _put_message(layout: Layout, view: View, shift: int) -> Layout:
         .put(65 + shift, "6s6s", long_time(message.start), long_time(message.end))
         .put(77 + shift, "B", message.dismissed << 1)
     )
+
+
+@table("ET90", since=(4, 2))
+def dimensions_ln(view: View) -> bytes:
+    """Sizes of what came with later firmware: at 16 the number of free texts."""
+    return Layout(20).put(16, "B", len(view.profile.display_texts)).done()
+
+
+@table("ET97", Writer.ADVANCED, since=(4, 2))
+def meter_configuration_ln(view: View) -> bytes:
+    """Free texts of 8 characters among the readings of the display, and settings."""
+    texts = view.profile.display_texts
+    layout = Layout(8 * len(texts) + 102)
+    for number, text in enumerate(texts):
+        layout.text(8 * number, 8, text)
+    return layout.done()

@@ -30,6 +30,7 @@ _HARMLESS = frozenset(
         *("BT28", "BT50", "BT52", "BT53", "BT54", "BT55", "BT61", "BT62", "BT63"),
         *("BT71", "BT74", "ET09", "ET11", "ET14", "ET21", "ET23", "ET29", "ET36"),
         *("ET42", "ET46", "ET54", "ET55", "ET57", "ET66", "ET79", "ET80", "ET81"),
+        *("ET90", "ET97"),
     }
 )
 """Tables that do not say whose meter it is. Tables that are neither here nor blanked

@@ -1,4 +1,4 @@
-"""The message of the grid company that the meter's display shows for a time: ET55."""
+"""What the grid company writes on the meter's display: ET55, ET90, ET97."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,6 +8,11 @@ from .fields import DATE_TIME_LENGTH, TableData, optional_date_time
 
 MESSAGE_OFFSET: Final = 52
 """Offset in ET55."""
+
+DISPLAY_TEXTS_OFFSET: Final = 16
+"""Offset in ET90 of the number of texts in ET97, one byte."""
+_MOST_DISPLAY_TEXTS: Final = 8
+"""The guide has 3."""
 
 _GENERATION_4: Final = (4, 0, 0)
 _TEXT: Final = 8
@@ -66,6 +71,21 @@ def decode_message(
     return DisplayMessage(
         _with_points(characters, points), text, start, end, is_dismissed
     )
+
+
+def display_texts_length(data: bytes) -> int:
+    """Return the length of the texts in ET97, by their number in ET90, one byte."""
+    table = TableData("ET90", data, DISPLAY_TEXTS_OFFSET)
+    return _TEXT * table.limited(DISPLAY_TEXTS_OFFSET, _MOST_DISPLAY_TEXTS)
+
+
+def decode_display_texts(data: bytes) -> tuple[str, ...]:
+    """Decode texts that the display shows among its readings; those not used are empty.
+
+    data is the beginning of ET97, as long as display_texts_length says.
+    """
+    table = TableData("ET97", data)
+    return tuple(table.text(place, _TEXT) for place in range(0, len(data), _TEXT))
 
 
 def _with_points(characters: bytes, points: int) -> str:
