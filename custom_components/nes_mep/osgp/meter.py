@@ -59,7 +59,7 @@ class Readings:
 
     values: Mapping[str, Value | None]
     errors: Mapping[str, MeterError] = field(default_factory=dict)
-    times: Mapping[str, float] = field(default_factory=dict)
+    times: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
