@@ -140,6 +140,7 @@ RELAYS = {1: 4 * 8 + 3, 2: 9 * 8 + 0}
 """Bits of BT03 that are set while a control relay is open."""
 
 TARIFF_CONTROLS = ("calendar", "manual", "manual_indefinitely", "override")
+MISWIRINGS = {0: "none", 1: "low_voltage", 2: "high_voltage", 4: "same_phase"}
 DISCONNECT_STATES = ("closed", "closing", "open", "opening")
 
 
@@ -293,6 +294,7 @@ class Truth:
             **dict(self._tariff()),
             **dict(self._alarms()),
             **dict(self._switching()),
+            **dict(self._wiring()),
             **dict(self._outages()),
             **dict(self._power_quality()),
             **dict(self._billing()),
@@ -331,6 +333,15 @@ class Truth:
         for number in self.profile.relays:
             is_open = bool(self.raw["alarms"] >> RELAYS[number] & 1)
             yield f"control_relay_{number}", is_open
+
+    def _wiring(self) -> Iterator[tuple[str, Shown]]:
+        absent = "_".join(f"l{phase}" for phase in self.profile.missing_phases)
+        yield "absent_phases", absent or "none"
+        if not self.profile.single_phase:
+            rotation = self.raw["rotation"]
+            yield "phase_rotation", ("l1_l2_l3", "l3_l2_l1", "unknown")[rotation]
+        if self.profile.since(3, 60):
+            yield "miswiring", MISWIRINGS[self.raw["wiring"]]
 
     def _switching(self) -> Iterator[tuple[str, Shown]]:
         for number in self.profile.relays:

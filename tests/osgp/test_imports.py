@@ -18,7 +18,7 @@ _LAYERS = (
     ("tariffs",),
     ("layout_watch", "learning"),
     ("slow_tables", "table_contents"),
-    ("messages", "switching"),
+    ("messages", "switching", "wiring"),
     ("slow_table",),
     ("access", "discovery", "interface_definition", "register_tables"),
     ("registers",),

@@ -84,6 +84,11 @@ def _wiring(meter: SimulatedMeter, error: int) -> None:
     meter.wiring = error
 
 
+def _rotation(meter: SimulatedMeter, rotation: int) -> None:
+    """Set the phase rotation: 0 L1L2L3, 1 L3L2L1, 2 unknown."""
+    meter.rotation = rotation
+
+
 def _outage(
     meter: SimulatedMeter, start: str, end: str, brownout: bool = False
 ) -> None:
@@ -219,6 +224,7 @@ ACTIONS: dict[str, Action] = {
     "relay": _relay,
     "wiring": _wiring,
     "message": _message,
+    "rotation": _rotation,
     "outage": _outage,
     "event": _event,
     "clear_events": SimulatedMeter.clear_events,

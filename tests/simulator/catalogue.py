@@ -172,6 +172,7 @@ SINGLE_PHASE = replace(
     transceiver_id=bytes.fromhex("05018a3d5510"),
     present=present_values(3, 70),
     missing_phases=(2, 3),
+    single_phase=True,
     monthly_self_read=False,
     relays=(1,),
 )

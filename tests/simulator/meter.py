@@ -139,7 +139,7 @@ class SimulatedMeter(World):
           ``demand.remaining`` (s);
         - ``active_tier``, ``tier_drive``, ``tier_reason``, ``season``, ``dst``,
           ``utc`` (the meter's clock);
-        - ``disconnect``, ``wiring``, ``alarms`` (bit 8 x byte + bit of BT03);
+        - ``disconnect``, ``wiring``, ``rotation``, ``alarms`` (bit 8 x byte + bit of BT03);
           ``cut_off`` (0: never);
         - ``relay.N.pending`` and ``.remaining`` (s) of a control relay that was told
           to switch at a random time;

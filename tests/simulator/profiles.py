@@ -136,6 +136,7 @@ class Profile:
     outage_records: int = 10  # ET04.53: outages in ET09
     outage_log: int = 20  # entries of ET81, 0: it is not configured
     missing_phases: tuple[int, ...] = ()  # ET04.62: without voltage and current
+    single_phase: bool = False  # ET29.5
     fixed_outage_index: bool = False  # ET81.2 is always 0, as the guide prints it
     event_log: int = 100
     alternate_event_log: int = 0  # entries of ET79, 0: it is off

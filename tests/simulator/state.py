@@ -24,8 +24,9 @@ class MeterState:
     in which the energy registers stood still. ``season`` overrides the calendar.
     ``switchings`` are the last operations of the control relays at a random time.
     ``cut_off`` is when the load was last cut off because of its power.
-    ``message`` is that of the grid company. ``wiring`` is the wiring error of ET54.68. ``former`` are earlier configurations
-    and until when they held, by the meter's clock.
+    ``message`` is that of the grid company. ``wiring`` is the wiring error of ET54.68,
+    ``rotation`` that of ET04.73. ``former`` are earlier configurations and until when
+    they held, by the meter's clock.
     """
 
     events: EventLogs
@@ -41,6 +42,7 @@ class MeterState:
     cut_off: datetime | None = None
     wiring: int = 0
     message: Message | None = None
+    rotation: int = 0
     season: int | None = None
     errors: int = 0
     overrides: list[TierOverride] = field(default_factory=list)

@@ -134,6 +134,7 @@ def _state(state: MeterState, time: int) -> Truth:
         "disconnect": int(state.disconnect),
         "cut_off": _time(state.cut_off),
         "wiring": state.wiring,
+        "rotation": state.rotation,
         "alarms": sum(1 << 8 * byte + bit for byte, bit in state.alarms_at(time)),
         **{
             f"relay.{number}.{key}": value

@@ -249,6 +249,15 @@ class World:
     def message(self, message: Message | None) -> None:
         self.state.message = message
 
+    @property
+    def rotation(self) -> int:
+        """The phase rotation of ET04.73, settable: 0 L1L2L3, 1 L3L2L1, 2 unknown."""
+        return self.state.rotation
+
+    @rotation.setter
+    def rotation(self, rotation: int) -> None:
+        self.state.rotation = rotation
+
     # Mains
 
     @property

@@ -24,6 +24,7 @@ from .state import (
 )
 from .switching import SWITCHING_SENSORS
 from .tariffs import NEXT_TARIFF, NEXT_TARIFF_SWITCH, TARIFF_SENSORS
+from .wiring import WIRING_SENSORS
 
 __all__ = [
     "ACTIVE_TARIFF",
@@ -71,6 +72,7 @@ SLOW_TABLE_SENSORS: Final[Mapping[str, MeterSensorDescription]] = {
         *POWER_QUALITY_SENSORS,
         *BILLING_SENSORS,
         *SWITCHING_SENSORS,
+        *WIRING_SENSORS,
     )
 }
 """Sensors of slow tables, by key."""

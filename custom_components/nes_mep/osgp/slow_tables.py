@@ -52,6 +52,7 @@ from .tables.status import (
     decode_mode_status_length,
     decode_open_relays,
 )
+from .wiring import WIRING_TABLES
 
 _BT00 = parse_table("BT00")
 _BT03 = parse_table("BT03")
@@ -201,5 +202,6 @@ SLOW_TABLES: Mapping[str, SlowTable] = {
         SlowTable("power_quality", QUARTER_HOUR, _prepare_power_quality),
         *MESSAGE_TABLES,
         *SWITCHING_TABLES,
+        *WIRING_TABLES,
     )
 }

@@ -24,7 +24,7 @@ def hardware(view: View) -> bytes:
     layout = (
         Layout(48 if profile.generation4 else 20)
         .put(0, "3s", sum(1 << bit for bit in features).to_bytes(3, "little"))
-        .put(5, "B", 0b10)
+        .put(5, "B", 0b01 if profile.single_phase else 0b10)
     )
     if profile.generation4:
         layout.put(24, "9B", 2, 1, 1, 1, 1, 2, 3, 3, 1)

@@ -88,6 +88,7 @@ def system_information(view: View) -> bytes:
         .put(63, "h", zone.off - zone.on)
         .put(65, "BB", *profile.self_read_time)
         .put(71, "B", profile.skipped_status << 3)
+        .put(73, "B", 2 if profile.single_phase else view.state.rotation)
         .put(88, "H", 1000)
         .put(90, "B", 4)
         .put(111, "B", 61)
