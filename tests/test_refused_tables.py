@@ -135,9 +135,10 @@ async def test_slow_tables_are_asked_again(
 ) -> None:
     """A table that is refused for now is not one that the meter lacks."""
     refuse(meter, "BT03", "BT71", times=1)
-    refuse(meter, "ET29", times=2)
+    refuse(meter, "ET29")
     entry = await set_up(hass, make_entry(meter, url))
     assert "disconnect_state" not in entity_ids(hass, entry)
+    meter.clear_faults()
     coordinator = entry.runtime_data.coordinator
     coordinator.monitor.clock.move(61)
     await poll(hass)

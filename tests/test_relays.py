@@ -27,12 +27,16 @@ from .values import NOON, Clock
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 
 
-async def follow(hass: HomeAssistant, entity_id: str) -> list[ServiceCall]:
+async def follow(hass: HomeAssistant, entity_id: str, *to: str) -> list[ServiceCall]:
     """Make an automation with a state trigger, and return what it does: a growing list."""
     calls = async_mock_service(hass, "test", "act")
     automation = {
         "alias": "Test",
-        "triggers": {"trigger": "state", "entity_id": entity_id, "to": ["on", "off"]},
+        "triggers": {
+            "trigger": "state",
+            "entity_id": entity_id,
+            "to": [*(to or ("on", "off"))],
+        },
         "actions": {
             "action": "test.act",
             "data": {"state": "{{ trigger.to_state.state }}"},

@@ -239,9 +239,9 @@ async def test_table_and_raw(simulated: SimulatedMeter, url: str) -> None:
 
 async def test_watch(simulated: SimulatedMeter, url: str) -> None:
     """One line a poll; a failed poll is a line too, and the next one goes on."""
-    # Opening takes 12 requests and a poll 2. In the second poll, the interface version is refused,
+    # Opening takes 13 requests and a poll 2. In the second poll, the interface version is refused,
     # and each of both tables, at first all of it and then the half.
-    simulated.add_fault(Fault(kind="refuse", code=4, skip=14, times=5))
+    simulated.add_fault(Fault(kind="refuse", code=4, skip=15, times=5))
     code, output, errors = await _mep(
         *("--port", url, "--security", "digest", "--json"),
         *("watch", "--interval", "0.1", "--count", "3"),

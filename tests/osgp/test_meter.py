@@ -145,9 +145,9 @@ async def test_opening_is_short_and_silent(
     """The refused first number costs one exchange and no word in the log.
 
     The rest are the number of the meter, its firmware, dimensions, selections, ratios,
-    phases and, in two tables that must agree, the unit of energies.
+    phases in two tables and, in two that must agree, the unit of energies.
     """
-    assert len(simulated.requests) <= 12
+    assert len(simulated.requests) <= 13
     assert meter.statistics.sequence_resyncs == 1
     assert meter.statistics.last_error is None
     assert not [record for record in caplog.records if record.levelno > logging.DEBUG]

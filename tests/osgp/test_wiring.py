@@ -1,11 +1,16 @@
 """How the meter is wired: absent phases, rotation, wiring faults."""
 
+from dataclasses import replace
+import re
+
 from hypothesis import given, strategies as st
 import pytest
 
 from osgp import DecodeError, Meter
+from osgp.tables.status import decode_is_single_phase
 from osgp.tables.wiring import Wiring, decode_miswiring, decode_wiring
-from tests.simulator import PROFILES, SimulatedMeter
+from tests.driven_clock import driven_clock
+from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -38,6 +43,40 @@ async def test_miswiring(meter: Meter, simulated: SimulatedMeter) -> None:
         assert await meter.read_slow_table("miswiring") == {"miswiring": shown}
 
 
+@pytest.mark.parametrize("profile", ["single_phase"])
+@pytest.mark.parametrize("missing", [(), (2, 3)])
+async def test_single_phase(
+    simulated: SimulatedMeter, url: str, missing: tuple[int, ...]
+) -> None:
+    """A single-phase meter has one phase, whether or not the others are set as absent."""
+    simulated.profile = replace(simulated.profile, missing_phases=missing)
+    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+    assert "voltage_l1" in meter.registers
+    assert not any(re.search("_l[23]", key) for key in meter.registers)
+    values = await meter.read_slow_table("power_quality")
+    assert values is not None
+    assert "sags_l1" in values
+    assert not any(re.search("_l[23]", key) for key in values)
+    await meter.close()
+
+
+@pytest.mark.parametrize("profile", ["single_phase"])
+@pytest.mark.parametrize(("code", "phases"), [(0x05, {1, 2, 3}), (0x04, set())])
+async def test_single_phase_is_not_told(
+    simulated: SimulatedMeter, url: str, code: int, phases: set[int]
+) -> None:
+    """A refusal for now withholds what has a phase; one for good leaves all three."""
+    simulated.profile = replace(simulated.profile, missing_phases=())
+    fault = simulated.add_fault(Fault(kind="refuse", table=0x81D, code=code))
+    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+    assert {n for n in (1, 2, 3) if f"voltage_l{n}" in meter.registers} == phases
+    fault.remove()
+    await meter.read()
+    told = {1, 2, 3} if phases else {1}
+    assert {n for n in (1, 2, 3) if f"voltage_l{n}" in meter.registers} == told
+    await meter.close()
+
+
 def test_vectors() -> None:
     """MEP guide, pages 59 to 61 and 135."""
     three = bytes.fromhex("00 0000 00 00 00 000000 00 00 00")
@@ -49,6 +88,9 @@ def test_vectors() -> None:
     with pytest.raises(DecodeError, match="ET04 at 73"):
         decode_wiring(bytes.fromhex("00 0000 00 00 00 000000 00 00 03"))
     assert decode_miswiring(b"\x04") == "same_phase"
+    assert decode_is_single_phase(b"\x01")
+    assert not decode_is_single_phase(b"\x02")
+    assert not decode_is_single_phase(b"\x03")
 
 
 @given(st.binary(max_size=14))

@@ -14,13 +14,18 @@ from .tables.dimensions import (
     decode_register_dimensions,
 )
 from .tables.identity import (
+    ALL_PHASES,
     GENERAL_LENGTH,
     INTERFACE_VERSION_OFFSET,
+    PHASES_OFFSET,
     SERIAL_NUMBER_LENGTH,
+    SINGLE_PHASE,
     TRANSCEIVER_ID_LENGTH,
     TRANSCEIVER_ID_OFFSET,
+    Phases,
     decode_general_information,
     decode_interface_version,
+    decode_phases,
     decode_serial_number,
     decode_transceiver_id,
 )
@@ -31,7 +36,13 @@ from .tables.logs import (
     log_dimensions_length,
 )
 from .tables.names import parse_table
-from .tables.status import HARDWARE_LENGTH, Hardware, decode_hardware
+from .tables.status import (
+    CONNECTION_OFFSET,
+    HARDWARE_LENGTH,
+    Hardware,
+    decode_hardware,
+    decode_is_single_phase,
+)
 
 _BT01 = parse_table("BT01")
 _BT20 = parse_table("BT20")
@@ -173,6 +184,28 @@ async def read_register_dimensions(link: Link) -> RegisterDimensions:
             raise
         return decode_fixed_dimensions(await link.read(_BT20, 0, DIMENSIONS_LENGTH))
     return decode_register_dimensions(data)
+
+
+async def read_phases(link: Link) -> Phases:
+    """Return the phases that the meter measures (ET04, ET29). Raises MeterError.
+
+    A single-phase meter has one, also if none is set as absent.
+    """
+    try:
+        phases = decode_phases(await link.read(_ET04, PHASES_OFFSET, 1))
+    except RefusalError as err:
+        if not is_out_of_reach(err):
+            raise
+        phases = ALL_PHASES
+    if phases != ALL_PHASES:
+        return phases
+    try:
+        connection = await link.read(_ET29, CONNECTION_OFFSET, 1)
+    except RefusalError as err:
+        if not is_out_of_reach(err):
+            raise
+        return phases
+    return SINGLE_PHASE if decode_is_single_phase(connection) else phases
 
 
 async def read_log_dimensions(link: Link) -> dict[str, LogDimensions]:

@@ -11,7 +11,13 @@ from functools import partial
 import logging
 from typing import Any, Final
 
-from .discovery import MeterIdentity, patiently, read_hardware, read_register_dimensions
+from .discovery import (
+    MeterIdentity,
+    patiently,
+    read_hardware,
+    read_phases,
+    read_register_dimensions,
+)
 from .errors import (
     DecodeError,
     MeterError,
@@ -41,7 +47,7 @@ from .tables.dimensions import (
     default_present_selection,
     default_register_selection,
 )
-from .tables.identity import ALL_PHASES, PHASES_OFFSET, Phases, decode_phases
+from .tables.identity import Phases
 from .tables.names import parse_table
 
 _LOGGER = logging.getLogger(__name__)
@@ -159,12 +165,7 @@ async def _read_constants(
 async def _read_phases(
     link: Link, _identity: MeterIdentity, _facts: RegisterMap
 ) -> Phases:
-    try:
-        return decode_phases(await link.read(_ET04, PHASES_OFFSET, 1))
-    except RefusalError as err:
-        if not is_out_of_reach(err):
-            raise
-        return ALL_PHASES
+    return await read_phases(link)
 
 
 async def _read_energy_unit(

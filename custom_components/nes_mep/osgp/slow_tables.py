@@ -7,7 +7,7 @@ flat, by the keys under which they are shown.
 from collections.abc import Mapping
 from functools import partial
 
-from .discovery import MeterIdentity, read_hardware, read_log_dimensions
+from .discovery import MeterIdentity, read_hardware, read_log_dimensions, read_phases
 from .errors import RefusalError
 from .link import Link
 from .messages import MESSAGE_TABLES
@@ -21,12 +21,7 @@ from .tables.clock import (
     decode_local_clock,
     decode_utc_clock,
 )
-from .tables.identity import (
-    OUTAGE_RECORDS_COUNT_OFFSET,
-    PHASES_OFFSET,
-    decode_outage_records_count,
-    decode_phases,
-)
+from .tables.identity import OUTAGE_RECORDS_COUNT_OFFSET, decode_outage_records_count
 from .tables.logs import LogDimensions, LogKind, decode_log_header
 from .tables.names import parse_table
 from .tables.outages import (
@@ -179,7 +174,7 @@ async def _prepare_power_quality(link: Link, identity: MeterIdentity) -> Reader:
     records = decode_outage_records_count(
         await link.read(_ET04, OUTAGE_RECORDS_COUNT_OFFSET, 1)
     )
-    phases = decode_phases(await link.read(_ET04, PHASES_OFFSET, 1)).voltage
+    phases = (await read_phases(link)).voltage
     length = power_quality_length(identity.firmware_version, records)
     offset = power_quality_offset(records)
 

@@ -105,6 +105,7 @@ class Phases:
 
 
 ALL_PHASES: Final = Phases()
+SINGLE_PHASE: Final = Phases((1,), (1,))
 
 
 def decode_phases(data: bytes) -> Phases:

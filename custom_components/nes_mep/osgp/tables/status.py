@@ -12,6 +12,8 @@ MANUFACTURER_STATUS_LENGTH_OFFSET = 17
 DISCONNECT_OFFSET = 94
 """Where ET23 has the state of the load disconnect, one byte."""
 HARDWARE_LENGTH = 3
+CONNECTION_OFFSET = 5
+"""Where ET29 says whether the meter has one phase or several, one byte."""
 
 _ALARM_BITS: Mapping[str, tuple[tuple[int, int], ...]] = {
     "clock_error": ((1, 6),),
@@ -134,3 +136,9 @@ def decode_has_mep(data: bytes) -> bool:
     """Decode from the first three bytes of ET29 whether a MEP is enabled, or a second."""
     table = TableData("ET29", data)
     return table.bit(1, 2) or table.bit(2, 7)
+
+
+def decode_is_single_phase(data: bytes) -> bool:
+    """Decode one byte of ET29, at 5: bit 0 is set for one phase, bit 1 for several."""
+    table = TableData("ET29", data, CONNECTION_OFFSET)
+    return table.bit(CONNECTION_OFFSET, 0) and not table.bit(CONNECTION_OFFSET, 1)
