@@ -305,7 +305,7 @@ def _link_rows() -> Iterator[Row]:
 
 def _mbus_rows() -> Iterator[Row]:
     """Return the rows of M-Bus meters, units as their telegrams say."""
-    source, meters = "ET16, ET45", "with M-Bus"
+    source, meters = "ET16, ET45, ET74", "with M-Bus"
     for quantity, meaning in QUANTITIES.items():
         texts = _TEXTS["sensor"][f"mbus_{quantity}"]
         yield Row(

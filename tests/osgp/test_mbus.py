@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from osgp import DecodeError, MBusDevice, MeterError, RefusalError, ResponseCode
-from osgp.mbus.reading import read_mbus_devices
+from osgp.mbus.reading import ExtendedLog, read_mbus_devices
 from osgp.mbus.tables import (
     DeviceDimensions,
     MBusStatus,
@@ -21,7 +21,7 @@ from osgp.mbus.tables import (
     mbus_device,
 )
 from osgp.tables.logs import LogKind, decode_log_header, entry_spans
-from osgp.tables.names import parse_table
+from osgp.tables.names import parse_table, table_name
 
 from .telegrams import FIXED, VARIABLE, user_data
 
@@ -331,8 +331,10 @@ class _Tables:
 
     def __init__(self, tables: Mapping[str, bytes | ResponseCode]) -> None:
         self._tables = {parse_table(name): data for name, data in tables.items()}
+        self.asked: list[str] = []
 
     async def read(self, table: int, offset: int, count: int) -> bytes:
+        self.asked.append(table_name(table))
         data = self._tables.get(table, ResponseCode.TABLE_NOT_POSSIBLE)
         if isinstance(data, ResponseCode):
             raise RefusalError(data, "a table", "refused")
@@ -340,11 +342,13 @@ class _Tables:
 
 
 def _devices(
-    dimensions: DeviceDimensions = _DIMENSIONS, **tables: bytes | ResponseCode
+    extended: ExtendedLog | None = None,
+    dimensions: DeviceDimensions = _DIMENSIONS,
+    **tables: bytes | ResponseCode,
 ) -> tuple[MBusDevice, ...]:
     """Read the M-Bus meters of a meter with some tables."""
     link = _Tables(tables)
-    return asyncio.run(read_mbus_devices(link, dimensions))
+    return asyncio.run(read_mbus_devices(link, dimensions, extended))
 
 
 _GOOD = _reading(user_data(VARIABLE) + b"\0")
@@ -423,4 +427,88 @@ def test_log_that_is_refused(table: str) -> None:
 def test_hostile_tables(tables: dict[str, bytes], dimensions: DeviceDimensions) -> None:
     """Whatever they hold, the devices are read or it is the client's own error."""
     with contextlib.suppress(MeterError):
-        assert len(_devices(dimensions, **tables)) <= 4
+        assert len(_devices(dimensions=dimensions, **tables)) <= 4
+
+
+def _extended(*readings: bytes, unmoved: int) -> dict[str, bytes]:
+    """Return ET54 and ET74 with readings of handle 1, newest last, in four entries."""
+    count, length = len(readings), 100
+    entries = [
+        (len(reading) + 6).to_bytes(2, "little") + bytes([0, 0, 1, 0, 0, 4]) + reading
+        for reading in readings
+    ]
+    numbers = (count, count - 1, 77, unmoved)
+    header = b"\x04" + b"".join(number.to_bytes(2, "little") for number in numbers)
+    body = b"".join(entry.ljust(length, b"\0") for entry in entries)
+    return {
+        "ET54": bytes(69) + b"\x04\x00" + bytes(10),
+        "ET74": header + body.ljust(4 * length, b"\0"),
+    }
+
+
+def _of_may(day: int) -> bytes:
+    return bytes([26, 5, day]) + _GOOD[3:]
+
+
+@pytest.mark.parametrize(("unmoved", "day"), [(0, 2), (1, 4), (2, 4), (3, 4)])
+def test_extended_log(unmoved: int, day: int) -> None:
+    """ET74: what is not in ET45 yet is the newest; nothing is where all has moved."""
+    waiting = [_of_may(n) for n in (2, 3, 4)]
+    first, second = _devices(
+        ExtendedLog((3, 60, 0)),
+        **_two_slots(_GOOD, _GOOD),
+        **_log(_of_may(1), _of_may(2)),
+        **_extended(*waiting, unmoved=unmoved),
+    )
+    assert first.read_at is not None
+    assert first.read_at.day == day
+    assert second.read_at == _READ_AT
+
+
+def test_extended_log_that_is_not_used() -> None:
+    """Firmware before 3.60 is not asked, and later firmware once."""
+    tables = _two_slots(_GOOD) | _log(_of_may(2)) | _extended(_of_may(3), unmoved=1)
+    for firmware, has_log, day, asked in (
+        ((3, 50, 9), True, 2, []),
+        # The header, the entry's own and the reading, each of the three times.
+        ((3, 60, 0), True, 3, ["ET54", *["ET74"] * 9]),
+        ((3, 60, 0), False, 2, ["ET54"]),
+    ):
+        link = _Tables(tables | ({} if has_log else {"ET54": bytes(90)}))
+        extended = ExtendedLog(firmware)
+        for _ in range(3):
+            device, _ = asyncio.run(read_mbus_devices(link, _DIMENSIONS, extended))
+            assert device.read_at is not None
+            assert device.read_at.day == day
+        assert [name for name in link.asked if name in {"ET54", "ET74"}] == asked
+
+
+@pytest.mark.parametrize("table", ["ET54", "ET74"])
+def test_extended_log_that_is_refused(table: str) -> None:
+    """For good, it is not there; for now, it is not known which reading is the newest."""
+    tables = _two_slots(_GOOD) | _log(_of_may(2)) | _extended(_of_may(3), unmoved=1)
+    refused = tables | {table: ResponseCode.NOT_POSSIBLE}
+    device, _ = _devices(ExtendedLog((4, 10, 3)), **refused)
+    assert device.records == ()
+    for code in (ResponseCode.TABLE_NOT_POSSIBLE, ResponseCode.NO_PERMISSION):
+        device, _ = _devices(ExtendedLog((4, 10, 3)), **{**tables, table: code})
+        assert device.read_at is not None
+        assert device.read_at.day == 2
+
+
+@given(
+    st.binary(max_size=80),
+    st.binary(max_size=300),
+    st.integers(min_value=0, max_value=4),
+)
+def test_hostile_extended_log(status: bytes, log: bytes, unmoved: int) -> None:
+    """Whatever it holds, the devices are read or it is the client's own error."""
+    tables = _two_slots(_GOOD) | _log(_GOOD)
+    sound = _extended(_GOOD, unmoved=unmoved)
+    for hostile in (
+        {"ET54": status, "ET74": log},
+        {"ET54": sound["ET54"], "ET74": log},
+        {"ET54": sound["ET54"], "ET74": sound["ET74"][:9] + log},
+    ):
+        with contextlib.suppress(MeterError):
+            assert len(_devices(ExtendedLog((3, 60, 0)), **tables, **hostile)) == 2

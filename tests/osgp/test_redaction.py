@@ -124,13 +124,13 @@ def assert_same_devices(
 ) -> None:
     """Compare what the shown readings say with what the true ones did."""
     found = {}
-    for name in ("ET16", "ET45"):
+    for name, head in (("ET16", 0), ("ET45", 6), ("ET74", 9)):
         if (image := redactor.tables().get(name)) is None:
             continue
         starts = (
             range(0, len(image), _READING)
             if name == "ET16"
-            else range(6 + 8, len(image), 525)
+            else range(head + 8, len(image), 525)
         )
         for start in starts:
             span = next(image.known(start, start + _READING), None)
@@ -318,7 +318,7 @@ def test_arbitrary_telegrams(
 
 @given(
     st.dictionaries(
-        st.sampled_from(["ET11", "ET16", "ET36", "ET45"]),
+        st.sampled_from(["ET11", "ET16", "ET36", "ET45", "ET54", "ET74"]),
         st.tuples(st.integers(0, 600), st.binary(min_size=1, max_size=120)),
     )
 )
@@ -326,7 +326,7 @@ def test_arbitrary_tables(parts: dict[str, tuple[int, bytes]]) -> None:
     """Tables of M-Bus meters can be shown, whatever they hold."""
     trace = Trace()
     for name, (offset, data) in parts.items():
-        keep(trace, name, offset if name in {"ET16", "ET45"} else 0, data)
+        keep(trace, name, offset if name in {"ET16", "ET45", "ET74"} else 0, data)
     assert Redactor(trace).tables().keys() <= parts.keys()
 
 

@@ -109,16 +109,21 @@ def bcd(data: bytes) -> int:
     return int(data[::-1].hex())
 
 
-def log(meter: SimulatedMeter) -> list[tuple[int, bytes]]:
-    """Return handle and read of ET45's entries, oldest first."""
+def log(meter: SimulatedMeter, *, is_extended: bool = False) -> list[tuple[int, bytes]]:
+    """Return handle and read of the entries of ET45, or of ET74, oldest first."""
     data, dimensions = read(meter, 0x82D), read(meter, 0x824)
     _, valid, last, _, _ = unpack_from("<BBBHB", data)
     (size,) = unpack_from("<H", dimensions, 71)
     (count,) = unpack_from("<H", dimensions, 75)
-    assert len(data) == 6 + size * count
+    head = 6
+    if is_extended:
+        data, head = read(meter, 0x84A), 9
+        _, valid, last, _, _ = unpack_from("<BHHHH", data)
+        (count,) = unpack_from("<H", read(meter, 0x836), 69)
+    assert len(data) == head + size * count
     found = []
     for place in range(last - valid + 1, last + 1):
-        start = 6 + place % count * size
+        start = head + place % count * size
         length, _, handle, _, result = unpack_from("<HHHBB", data, start)
         assert result == 4
         found.append((handle, data[start + 8 : start + 2 + length]))
@@ -240,9 +245,13 @@ def test_log_only() -> None:
     first = entry(meter, 1)
     assert first[:3] == bytes([25, 1, 4])
     assert not any(entry(meter, 0))
-    newest = dict(log(meter))[GAS.handle]
+    waiting = log(meter, is_extended=True)
+    newest = dict(waiting)[GAS.handle]
     truth = meter.truth()
     assert bcd(newest[22:26]) * 10 == truth["mbus.1.volume"]
+    # The newest three have not moved to ET45 yet.
+    assert unpack_from("<H", read(meter, 0x84A), 7) == (3,)
+    assert log(meter)[-2:] == waiting[-5:-3]
     assert meter.read_mbus(1)
     assert entry(meter, 1)[:6] == bytes([26, 6, 21, 14, 0, 40])
     assert meter.truth()["mbus.1.time"] == NOW.timestamp()

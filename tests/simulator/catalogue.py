@@ -199,6 +199,8 @@ MBUS_LOG = replace(
     max_present=75,
     mbus=(None, GAS, None, HEAT),
     recurring_reads=5,
+    extended_reads=8,
+    unmoved_reads=3,
     reads_in_log_only=True,
 )
 

@@ -146,6 +146,8 @@ class Profile:
     power_limit: PowerLimit = PowerLimit()  # ET80 (3.70+)
     mbus: tuple[MbusDevice | None, ...] = (None,) * 4  # (): without M-Bus module
     recurring_reads: int = 0  # entries of ET45
+    extended_reads: int = 0  # ET54.69: entries of ET74 (3.60+)
+    unmoved_reads: int = 0  # ET74.7: of these, not in ET45 yet
     reads_in_log_only: bool = False  # ET54.0.0: scheduled reads are not in ET16
     mep_port: int = 1
     several_clients: bool = False  # ET54.0.8: two MEP clients, not compatible mode

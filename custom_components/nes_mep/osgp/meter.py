@@ -19,7 +19,7 @@ from .learning import Learned, learn
 from .link import Link
 from .load_profile.data_sets import LoadProfileSet, read_load_profile_sets
 from .load_profile.download import REQUEST_PERIOD, LoadProfileDownload
-from .mbus.reading import read_device_dimensions, read_mbus_devices
+from .mbus.reading import ExtendedLog, read_device_dimensions, read_mbus_devices
 from .mbus.tables import DeviceDimensions, MBusDevice
 from .mep.security.modes import SecurityMode
 from .port import DEFAULT_BAUDRATE
@@ -99,6 +99,7 @@ class Meter:
         self._readers: dict[str, Reader | None] = {}
         self._event_logs: EventLogs | None = None
         self._device_dimensions: DeviceDimensions | None = None
+        self._extended_log: ExtendedLog
         self._billing: BillingTables
         self._tariffs: TariffTables
         self._locate(learned)
@@ -286,7 +287,9 @@ class Meter:
         """
         if self._device_dimensions is None:
             self._device_dimensions = await read_device_dimensions(self._link)
-        return await read_mbus_devices(self._link, self._device_dimensions)
+        return await read_mbus_devices(
+            self._link, self._device_dimensions, self._extended_log
+        )
 
     async def read_energy_limit(self) -> float | None:
         """Return the kWh (kvarh, kVAh) at which energy registers start again at 0.
@@ -410,6 +413,7 @@ class Meter:
         self._readers.clear()
         self._event_logs = None
         self._device_dimensions = None
+        self._extended_log = ExtendedLog(self.identity.firmware_version)
         self._billing = BillingTables(
             self._link, self.register_map.dimensions, self._known_energies
         )

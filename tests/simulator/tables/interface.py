@@ -126,7 +126,8 @@ def interface_definition(view: View) -> bytes:
     if profile.since(3, 70):
         unit = profile.ratios.energy_unit
         alternate = profile.alternate_event_log
-        layout.add("BHBHBB", 8, 0, 0, alternate, unit, profile.rollover_digits)
+        extended, digits = profile.extended_reads, profile.rollover_digits
+        layout.add("BHBHBB", 8, extended, 0, alternate, unit, digits)
     elif profile.since(3, 60):
-        layout.add("BH", 3, 0)
+        layout.add("BH", 3, profile.extended_reads)
     return layout.put(0, "H", len(layout)).done()

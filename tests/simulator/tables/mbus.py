@@ -1,4 +1,4 @@
-"""M-Bus devices: ET13, ET14, ET16, ET34, ET45, ET57, ET58."""
+"""M-Bus devices: ET13, ET14, ET16, ET34, ET45, ET57, ET58, ET74."""
 
 from datetime import UTC, datetime
 
@@ -116,17 +116,40 @@ def more_configuration(view: View) -> bytes:
 
 @table("ET45")
 def recurring_reads(view: View) -> bytes:
-    """The scheduled reads of all devices but the first of each, oldest overwritten."""
-    capacity = view.profile.recurring_reads
-    reads = scheduled_reads(view.state.mbus, view.time, capacity)
+    """The scheduled reads of all devices but the first of each, oldest overwritten.
+
+    The newest may not have moved there from ET74 yet.
+    """
+    profile = view.profile
+    capacity, waiting = profile.recurring_reads, profile.unmoved_reads
+    total = scheduled_total(view.state.mbus, view.time) if capacity else 0
+    waiting = min(waiting, total)
+    entries = _entries(view, capacity + waiting)
+    moved = entries[: len(entries) - waiting][-capacity:] if capacity else []
+    return ring(moved, total - waiting, capacity, _LOG_ENTRY)
+
+
+@table("ET74", since=(3, 60))
+def extended_reads(view: View) -> bytes:
+    """Where scheduled reads come first, and stay until ET45 has room for them."""
+    profile = view.profile
+    capacity = profile.extended_reads
+    total = scheduled_total(view.state.mbus, view.time) if capacity else 0
+    data = ring(_entries(view, capacity), total, capacity, _LOG_ENTRY, header="BHHHH")
+    waiting = min(profile.unmoved_reads, total)
+    return Layout().put(0, f"{len(data)}s", data).put(7, "H", waiting).done()
+
+
+def _entries(view: View, limit: int) -> list[bytes]:
+    """Return the newest scheduled reads as the logs keep them, oldest first."""
+    reads = scheduled_reads(view.state.mbus, view.time, limit)
     entries = []
     for time, slot in reads:
         data = _billing_read(view, slot, time)
         rest = Layout().put(0, "HHBB", 0, slot.device.handle, 0, _SUCCESS)
         rest.add(f"{len(data)}s", data)
         entries.append(Layout().put(0, "H", len(rest)).done() + rest.done())
-    total = scheduled_total(view.state.mbus, view.time) if capacity else 0
-    return ring(entries, total, capacity, _LOG_ENTRY)
+    return entries
 
 
 def data_types(view: View) -> list[bytes]:

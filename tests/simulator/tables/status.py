@@ -51,7 +51,7 @@ def meter_status(view: View) -> bytes:
         pending = operation.pending(view.time)
         layout.put(start, "BHH", pending, remaining, operation.total)
     if profile.since(3, 60):
-        layout.put(68, "BH", view.state.wiring, 0)
+        layout.put(68, "BH", view.state.wiring, profile.extended_reads)
     if profile.since(3, 70):
         layout.put(80, "H", profile.alternate_event_log)
     return layout.done()

@@ -11,10 +11,12 @@ from ..errors import DecodeError
 from ..mbus.privacy import SERIAL_NUMBER, identifying_spans
 from ..mbus.tables import (
     DEVICE_DIMENSIONS_LENGTH,
+    EXTENDED_COUNT_OFFSET,
     MBUS_SLOTS,
     READING_HEADER_LENGTH,
     RECURRING_READ_HEADER_LENGTH,
     decode_device_dimensions,
+    decode_extended_count,
 )
 from ..requests import PartialRead, ResponseCode, parse_request
 from ..tables.identity import SERIAL_NUMBER_LENGTH
@@ -47,6 +49,8 @@ _ET11 = parse_table("ET11")
 _ET16 = parse_table("ET16")
 _ET36 = parse_table("ET36")
 _ET45 = parse_table("ET45")
+_ET54 = parse_table("ET54")
+_ET74 = parse_table("ET74")
 
 _PACKET_HEAD = 3
 _BLANK = ord("X")
@@ -138,7 +142,7 @@ class Redactor:
         elif table == _ET04:
             for span in (_TRANSCEIVER_ID, *_SEQUENCE_NUMBERS):
                 _overwrite(image, span)
-        elif table in {_ET16, _ET45}:
+        elif table in {_ET16, _ET45, _ET74}:
             self._blank_readings(image, table)
         elif table_name(table) not in _HARMLESS:
             return None
@@ -155,7 +159,7 @@ class Redactor:
             head, entries = (
                 self._latest_readings()
                 if table == _ET16
-                else self._scheduled_readings()
+                else self._scheduled_readings(table)
             )
         except DecodeError:
             head, entries = Span(0, 0), []
@@ -178,19 +182,24 @@ class Redactor:
         entries = [Span(slot * length, length) for slot in range(MBUS_SLOTS)]
         return Span(0, 0), [(entry, entry) for entry in entries]
 
-    def _scheduled_readings(self) -> tuple[Span, list[tuple[Span, Span]]]:
-        """Return head, entries and readings of ET45."""
-        head = Span(0, LogKind.SMALL.header_length)
+    def _scheduled_readings(self, table: int) -> tuple[Span, list[tuple[Span, Span]]]:
+        """Return head, entries and readings of ET45, or of ET74, which has its sizes."""
+        kind = LogKind.SMALL if table == _ET45 else LogKind.MEDIUM
+        head = Span(0, kind.header_length)
         image = self._image(_ET36)
         count = int.from_bytes(_bytes(image, Span(0, 1)))
         known = image.read(0, log_dimensions_length(count))
         log = None if known is None else decode_log_dimensions(known).get("ET45")
         if log is None:
             return head, []
+        maximum = log.maximum_entries
+        if table == _ET74:
+            place = Span(EXTENDED_COUNT_OFFSET, 2)
+            maximum = decode_extended_count(_bytes(self._image(_ET54), place))
         skipped = RECURRING_READ_HEADER_LENGTH
         entries = [
             Span(head.end + index * log.entry_length, log.entry_length)
-            for index in range(log.maximum_entries)
+            for index in range(maximum)
         ]
         return head, [
             (entry, Span(entry.offset + skipped, entry.length - skipped))

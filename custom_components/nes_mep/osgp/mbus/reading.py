@@ -1,5 +1,6 @@
-"""Reading the M-Bus meters behind the meter: ET14, ET16 and ET45."""
+"""Reading the M-Bus meters behind the meter: ET14, ET16, ET45 and ET74."""
 
+from dataclasses import dataclass
 import logging
 
 from ..discovery import read_log_dimensions
@@ -10,15 +11,18 @@ from ..tables.logs import LogKind, decode_log_header, entry_indices
 from ..tables.names import parse_table
 from .tables import (
     DEVICE_DIMENSIONS_LENGTH,
+    EXTENDED_COUNT_OFFSET,
     RECURRING_READ_HEADER_LENGTH,
     DeviceDimensions,
     MBusDevice,
     MBusReading,
     MBusStatus,
     decode_device_dimensions,
+    decode_extended_count,
     decode_mbus_reading,
     decode_mbus_status,
     decode_recurring_read,
+    decode_unmoved_count,
     mbus_device,
 )
 
@@ -28,7 +32,95 @@ _ET11 = parse_table("ET11")
 _ET14 = parse_table("ET14")
 _ET16 = parse_table("ET16")
 _ET45 = parse_table("ET45")
+_ET54 = parse_table("ET54")
+_ET74 = parse_table("ET74")
 _RECURRING_READS = "ET45"
+_EXTENDED_SINCE = (3, 60)
+
+
+def _decoded(name: str, data: bytes) -> MBusReading | None:
+    """Return a reading, None where it cannot be decoded."""
+    try:
+        return decode_mbus_reading(name, data)
+    except DecodeError as err:
+        _LOGGER.debug("A reading in %s cannot be decoded: %s", name, err)
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entries:
+    """A log of readings: its header, how many entries it has room for, their length."""
+
+    name: str
+    kind: LogKind
+    header: bytes
+    entries: int
+    length: int
+
+    async def read(
+        self, link: Link, missing: dict[int, MBusStatus], count: int | None = None
+    ) -> list[tuple[MBusStatus, MBusReading]]:
+        """Read the newest entry of each missing device, and take it off the missing.
+
+        With a count, only so many newest entries are looked at. Raises MeterError.
+        """
+        table = parse_table(self.name)
+        header = decode_log_header(self.name, self.kind, self.header)
+        found: list[tuple[MBusStatus, MBusReading]] = []
+        for index in reversed(entry_indices(header, self.entries, count)):
+            if not missing:
+                break
+            offset = self.kind.header_length + index * self.length
+            data = await link.read(table, offset, RECURRING_READ_HEADER_LENGTH)
+            entry = decode_recurring_read(self.name, data, offset)
+            if not entry.successful or entry.handle not in missing:
+                continue
+            length = min(
+                entry.reading_length, self.length - RECURRING_READ_HEADER_LENGTH
+            )
+            offset += RECURRING_READ_HEADER_LENGTH
+            if reading := _decoded(self.name, await link.read(table, offset, length)):
+                found.append((missing.pop(entry.handle), reading))
+        return found
+
+
+class ExtendedLog:
+    """ET74, where scheduled readings come first and wait for room in ET45.
+
+    How many entries it has is asked once; firmware before 3.60 has none.
+    """
+
+    def __init__(self, firmware: tuple[int, ...]) -> None:
+        """Initialize with the firmware of the meter."""
+        self._entries = None if firmware >= _EXTENDED_SINCE else 0
+
+    async def read(
+        self, link: Link, missing: dict[int, MBusStatus], length: int
+    ) -> list[tuple[MBusStatus, MBusReading]]:
+        """Read the newest entry of each missing device, and take it off the missing.
+
+        length is that of an entry. Raises MeterError.
+        """
+        try:
+            if self._entries is None:
+                count = await link.read(_ET54, EXTENDED_COUNT_OFFSET, 2)
+                self._entries = decode_extended_count(count)
+            if not self._entries:
+                return []
+            header = await link.read(_ET74, 0, LogKind.MEDIUM.header_length)
+        except RefusalError as err:
+            if not is_out_of_reach(err):
+                raise
+            self._entries = 0
+            return []
+        waiting = _Entries(
+            name="ET74",
+            kind=LogKind.MEDIUM,
+            header=header,
+            entries=self._entries,
+            length=length,
+        )
+        return await waiting.read(link, missing, decode_unmoved_count(header))
 
 
 async def read_device_dimensions(link: Link) -> DeviceDimensions:
@@ -37,14 +129,14 @@ async def read_device_dimensions(link: Link) -> DeviceDimensions:
 
 
 async def read_mbus_devices(
-    link: Link, dimensions: DeviceDimensions
+    link: Link, dimensions: DeviceDimensions, extended: ExtendedLog | None = None
 ) -> tuple[MBusDevice, ...]:
     """Read the M-Bus meters and the newest reading of each. Raises MeterError.
 
     ET16 has the first reading after a meter was added and those on demand, the log
-    ET45 has the scheduled ones. While the meter refuses the log, it is not known which
-    reading is the newest, and there is none. A reading that cannot be decoded costs
-    only itself.
+    ET45 has the scheduled ones, and the extended log ET74 those that wait for room
+    there. While the meter refuses a log, it is not known which reading is the newest,
+    and there is none. A reading that cannot be decoded costs only itself.
     """
     data = await link.read(_ET14, 0, dimensions.mbus_status_length)
     slots = decode_mbus_status(data, dimensions)
@@ -53,7 +145,7 @@ async def read_mbus_devices(
     readings = {
         status.slot: [await _read_latest(link, dimensions, status)] for status in slots
     }
-    scheduled = await _read_scheduled(link, slots)
+    scheduled = await _read_scheduled(link, slots, extended)
     if scheduled is None:
         return tuple(mbus_device(status, None) for status in slots)
     for status, reading in scheduled:
@@ -83,49 +175,30 @@ async def _read_latest(
     return _decoded("ET16", await link.read(_ET16, offset, length))
 
 
-def _decoded(name: str, data: bytes) -> MBusReading | None:
-    """Return a reading, None where it cannot be decoded."""
-    try:
-        return decode_mbus_reading(name, data)
-    except DecodeError as err:
-        _LOGGER.debug("A reading in %s cannot be decoded: %s", name, err)
-        return None
-
-
 async def _read_scheduled(
-    link: Link, slots: tuple[MBusStatus, ...]
+    link: Link, slots: tuple[MBusStatus, ...], extended: ExtendedLog | None
 ) -> list[tuple[MBusStatus, MBusReading]] | None:
-    """Read the newest entry of ET45 of each meter that has one there.
+    """Read the newest entry of each meter that has one in the logs, ET74 first.
 
-    Return None while the meter refuses the log.
+    Return None while the meter refuses a log.
     """
+    missing = {status.handle: status for status in slots}
     try:
         log = (await read_log_dimensions(link)).get(_RECURRING_READS)
         if log is None or not log.entries:
             return []
-        kind = LogKind.SMALL
-        header = decode_log_header(
-            _RECURRING_READS, kind, await link.read(_ET45, 0, kind.header_length)
-        )
+        found: list[tuple[MBusStatus, MBusReading]] = []
+        if extended:
+            found += await extended.read(link, missing, log.entry_length)
+        if missing:
+            header = await link.read(_ET45, 0, LogKind.SMALL.header_length)
+            found += await _Entries(
+                name=_RECURRING_READS,
+                kind=LogKind.SMALL,
+                header=header,
+                entries=log.entries,
+                length=log.entry_length,
+            ).read(link, missing)
     except RefusalError as err:
         return [] if is_out_of_reach(err) else None
-    missing = {status.handle: status for status in slots}
-    found: list[tuple[MBusStatus, MBusReading]] = []
-    for index in reversed(entry_indices(header, log.entries)):
-        if not missing:
-            break
-        offset = kind.header_length + index * log.entry_length
-        entry = decode_recurring_read(
-            _RECURRING_READS,
-            await link.read(_ET45, offset, RECURRING_READ_HEADER_LENGTH),
-            offset,
-        )
-        if not entry.successful or entry.handle not in missing:
-            continue
-        length = min(
-            entry.reading_length, log.entry_length - RECURRING_READ_HEADER_LENGTH
-        )
-        data = await link.read(_ET45, offset + RECURRING_READ_HEADER_LENGTH, length)
-        if reading := _decoded(_RECURRING_READS, data):
-            found.append((missing.pop(entry.handle), reading))
     return found

@@ -1,4 +1,4 @@
-"""M-Bus meters behind the meter: ET11, ET14, ET16 and ET45."""
+"""M-Bus meters behind the meter: ET11, ET14, ET16, ET45 and ET74."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,6 +21,12 @@ _LARGEST_READING = 2048
 """Bytes, more than the guide's meters have: 517."""
 _MOST_DATA_TYPES = 64
 """More than the guide's meters have: 16."""
+
+EXTENDED_COUNT_OFFSET = 69
+"""Where ET54 says how many entries ET74 has, two bytes."""
+_MOST_EXTENDED = 4096
+_UNMOVED_OFFSET = 7
+"""Where ET74 says how many of its entries are not in ET45 yet."""
 
 _STATUS_ENTRIES_OFFSET = 6
 _UP = 1
@@ -180,6 +186,17 @@ def decode_recurring_read(name: str, data: bytes, start: int = 0) -> RecurringRe
             0, table.uint(start, 2) + _LENGTH_FIELD - RECURRING_READ_HEADER_LENGTH
         ),
     )
+
+
+def decode_extended_count(data: bytes) -> int:
+    """Decode from two bytes of ET54, at 69, how many entries ET74 has."""
+    table = TableData("ET54", data, EXTENDED_COUNT_OFFSET)
+    return table.limited(EXTENDED_COUNT_OFFSET, _MOST_EXTENDED, 2)
+
+
+def decode_unmoved_count(data: bytes) -> int:
+    """Decode from the header of ET74 how many of its newest entries only it has."""
+    return TableData("ET74", data).uint(_UNMOVED_OFFSET, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
