@@ -172,3 +172,21 @@ async def test_what_happened_before_does_not_trigger(
     meter.clear_faults()
     await pass_time(hass, host_clock, 300)
     assert [call.data["event_type"] for call in calls] == ["tamper", "magnetic_tamper"]
+
+
+async def test_reload_loses_nothing(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, host_clock: DrivenClock
+) -> None:
+    """What was logged right before a reload, as by new options, still triggers."""
+    entry = await set_up(hass, make_entry(meter, url))
+    target: dict[str, Any] = {"device_id": device_of(hass, entry).id}
+    calls = await automate(hass, "tampering_detected", target)
+    await pass_time(hass, host_clock, 300)
+    meter.log_event(89)
+    await pass_time(hass, host_clock, 60)
+    for _ in range(2):
+        assert await hass.config_entries.async_reload(entry.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
+    await pass_time(hass, host_clock, 300)
+    await pass_time(hass, host_clock, 300)
+    assert [call.data["event_type"] for call in calls] == ["magnetic_tamper"]

@@ -171,6 +171,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             self.name,
             self.selection.async_read_counters,
             now=self._clock.time,
+            event_mark=self.monitor.event_mark,
             layout_since=lambda: self.monitor.layout_issue.layout_since,
         )
         self._start_peaks()

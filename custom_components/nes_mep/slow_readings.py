@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime
 import logging
 from math import inf
@@ -236,26 +237,37 @@ class SlowTariffs(SlowValues):
         self.tariffs = None
 
 
+@dataclass(slots=True)
+class EventMark:
+    """The last entry of the event log that was told, None if there is no such mark.
+
+    It holds until a time in monotonic seconds, and as long as somebody is told.
+    """
+
+    sequence_number: int | None = None
+    until: float = -inf
+
+
 class SlowEvents(SlowReading):
     """The event log: passes new entries to its subscribers.
 
     New are those from after the first one subscribed: nothing is told that happened
-    while nobody was there.
+    while nobody was there. The mark is kept over reloads, so that they lose nothing.
     """
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], mark: EventMark) -> None:
         """Start with no subscribers; now returns monotonic seconds."""
         super().__init__("event log", _EVENT_PERIOD)
         self._now = now
-        self._is_stale = False
+        self._mark = mark
+        self._has_log = False
         self._subscribers: set[Callable[[MeterEvent], None]] = set()
-        self._newest: int | None = None
 
     @property
     @override
     def keys(self) -> AbstractSet[str]:
         """The key of the event entity, where the meter has a log."""
-        return frozenset() if self._newest is None else frozenset({METER_EVENT})
+        return frozenset({METER_EVENT}) if self._has_log else frozenset()
 
     @override
     def is_used(self, contexts: AbstractSet[str]) -> bool:
@@ -264,31 +276,40 @@ class SlowEvents(SlowReading):
 
     def subscribe(self, subscriber: Callable[[MeterEvent], None]) -> Callable[[], None]:
         """Call subscriber with each new entry, until the returned function is called."""
-        if not self._subscribers and self._due <= self._now():
-            # Nobody was there when it was due.
-            self._is_stale = True
+        self._drop_old_mark()
         self._subscribers.add(subscriber)
         return lambda: self._subscribers.discard(subscriber)
 
+    def _drop_old_mark(self) -> None:
+        """Forget the mark if nobody was there when the log was due."""
+        if not self._subscribers and self._mark.until <= self._now():
+            self._mark.sequence_number = None
+
     @override
     async def _read(self, meter: Meter, *, anew: bool) -> bool:
-        """Pass on the entries since the last read; the first read only sets a mark."""
-        if self._newest is None or self._is_stale:
+        """Pass on the entries since the mark; without one, only set it."""
+        self._drop_old_mark()
+        mark = self._mark
+        if mark.sequence_number is None or not self._subscribers:
             events = await meter.read_events(count=1)
-            self._newest = max((event.sequence_number for event in events), default=0)
-            self._is_stale = False
-            return True
-        for event in await meter.read_events(after=self._newest):
-            self._newest = event.sequence_number
-            for subscriber in tuple(self._subscribers):
-                subscriber(event)
+            newest = max((event.sequence_number for event in events), default=0)
+            told = mark.sequence_number
+            mark.sequence_number = newest if told is None else min(told, newest)
+        else:
+            for event in await meter.read_events(after=mark.sequence_number):
+                mark.sequence_number = event.sequence_number
+                for subscriber in tuple(self._subscribers):
+                    subscriber(event)
+        mark.until = self._now() + self.period
+        self._has_log = True
         return True
 
     @override
     def _forget(self, *, for_good: bool) -> None:
         """Keep the mark, so that the next read reports the entries since then."""
         if for_good:
-            self._newest = None
+            self._has_log = False
+            self._mark.sequence_number = None
 
 
 class SlowMBus(SlowReading):
@@ -373,16 +394,17 @@ class SlowReadings:
         on_counters: Callable[[Mapping[str, Value | None]], None],
         *,
         now: Callable[[], float],
+        event_mark: EventMark,
         layout_since: Callable[[], datetime | None],
     ) -> None:
         """Initialize the readings; title names the meter in the log.
 
-        now returns monotonic seconds. on_counters is called with the values of the
+        now returns monotonic seconds. event_mark is kept by the caller. on_counters is called with the values of the
         summations that decide which registers get an entity. layout_since says when the
         layout of its registers changed, if it ever did.
         """
         self.counters = SlowCounters(on_counters)
-        self.events = SlowEvents(now)
+        self.events = SlowEvents(now, event_mark)
         self.mbus = SlowMBus()
         self.system = SlowSystem()
         self.billing = SlowBilling(layout_since)
