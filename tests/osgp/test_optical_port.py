@@ -200,8 +200,15 @@ async def test_changed_layout_is_noticed_in_the_next_session() -> None:
     optical = _port("gen3")
     async with _opened(optical) as meter:
         await meter.read(_KEYS)
-        layouts = meter.layouts
+        layouts, registers = meter.layouts, set(meter.registers)
         await driven_clock().sleep(30)
         await meter.read(_KEYS)
         assert meter.layouts == layouts
         assert meter.sessions > 1
+
+        optical.meter.change_profile("gen3_demand")
+        await driven_clock().sleep(30)
+        readings = await meter.read(_KEYS)
+        assert meter.layouts == layouts + 1
+        assert set(meter.registers) > registers
+        assert readings.values.keys() == set(_KEYS)

@@ -266,6 +266,10 @@ class OpticalClient(Link):
         except KeyRefusedError as err:
             self._refuse_key(str(err))
             raise
+        except RefusalError as err:
+            # Not again before a pause: the key crosses the air each time.
+            self._failures = max(self._failures, 1)
+            raise NoReplyError(str(err)) from err
         except NoReplyError as err:
             if self._key_is_proven:
                 raise

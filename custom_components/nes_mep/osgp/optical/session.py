@@ -24,6 +24,8 @@ _ASKED_TERMS: Final = Terms(512, 4)
 
 _BUSY_PAUSE = 1.0
 _BUSY_REPETITIONS = 3
+_BUSY_KEY_REPETITIONS = 1
+"""A busy meter refuses no key; but none knows whether it counts them."""
 _REPETITIONS = 2
 """How often a read is repeated whose reply has a wrong checksum."""
 
@@ -93,13 +95,13 @@ class Session:
             )
 
     async def show_key(self, key: bytes) -> None:
-        """Show the key, once.
+        """Show the key, once more to a busy meter.
 
         Raises KeyRefusedError, RefusalError while the meter is busy, SessionLostError,
         and NoReplyError if the meter takes it and says nothing.
         """
         code: int = FurtherCode.BUSY
-        for _ in range(1 + _BUSY_REPETITIONS):
+        for _ in range(1 + _BUSY_KEY_REPETITIONS):
             reply = await self._line.exchange(
                 services.security(key), is_secret=True, messages=1
             )
