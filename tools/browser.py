@@ -220,8 +220,11 @@ class Page:
         )
 
     async def click(self, selector: str, text: str = "") -> None:
-        """Click on the middle of an element, once it is shown."""
-        box = await self.box(selector, text)
+        """Click on the middle of an element, once it is shown and stands still."""
+        before, box = None, await self.box(selector, text)
+        while box != before:
+            await asyncio.sleep(0.1)
+            before, box = box, await self.box(selector, text)
         for kind in ("mousePressed", "mouseReleased"):
             await self.command(
                 "Input.dispatchMouseEvent",
