@@ -23,7 +23,7 @@ _LAYERS = (
         "system_health",
         "trigger",
     ),
-    ("mbus", "peak_sensors", "targets"),
+    ("mbus", "targets"),
     ("entity",),
     ("config_flow", "repairs", "coordinator"),
     ("options_flow",),
@@ -34,7 +34,7 @@ _LAYERS = (
     ("history",),
     ("issues", "slow_readings"),
     ("selection",),
-    ("billing", "link", "log_entries", "tariffs"),
+    ("link",),
     ("descriptions", "local_time", "registry"),
     ("const", "osgp"),
 )

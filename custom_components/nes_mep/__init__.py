@@ -29,7 +29,7 @@ from .mbus import device_identifier, logged_mbus_registers
 from .monitor import async_remove_monitor
 from .registry import enabled_entities
 from .services import async_setup_services
-from .tariffs import TARIFF_CALENDAR
+from .slow_readings import TARIFF_CALENDAR
 
 PLATFORMS: list[Platform] = [
     Platform.BINARY_SENSOR,

@@ -19,7 +19,7 @@ from .coordinator import MeterCoordinator, NesMepConfigEntry
 from .descriptions import ACTIVE_TARIFF
 from .entity import NesMepEntity, async_add_what_is_reported
 from .osgp import Tariffs, TariffSpan
-from .tariffs import TARIFF_CALENDAR
+from .slow_readings import TARIFF_CALENDAR
 
 PARALLEL_UPDATES = 0
 

@@ -18,7 +18,6 @@ from homeassistant.const import (
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
-from .billing import shows_any
 from .const import CONF_BAUDRATE, CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
 from .costs import Costs
 from .descriptions import (
@@ -54,7 +53,7 @@ from .registry import (
     enabled_entities,
     registered_entities,
 )
-from .selection import Selection
+from .selection import Selection, shows_any
 from .slow_readings import SlowReading, SlowReadings
 
 _LOGGER = logging.getLogger(__name__)

@@ -10,9 +10,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .coordinator import MeterCoordinator, NesMepConfigEntry
 from .entity import NesMepEntity, async_add_what_is_reported
 from .link.outages import LINK_EVENT_TYPES, LinkEvent
-from .log_entries import event_as_json
 from .osgp import EVENT_NAMES, MeterEvent
-from .slow_readings import METER_EVENT
+from .slow_readings import METER_EVENT, event_as_json
 
 PARALLEL_UPDATES = 0
 

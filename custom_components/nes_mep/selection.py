@@ -94,6 +94,11 @@ def depends_on_export(key: str) -> bool:
     return _OF_EXPORT.fullmatch(key) is not None
 
 
+def shows_any(key: str, registers: AbstractSet[str]) -> bool:
+    """Return whether a key is of no stored register, or of one of these registers."""
+    return not key.startswith("billing_") or key.removeprefix("billing_") in registers
+
+
 class Selection:
     """Selects the registers of one meter that get an entity.
 

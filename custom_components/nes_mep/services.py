@@ -20,13 +20,12 @@ from homeassistant.helpers import config_validation as cv, service
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
-from .billing import is_valid, reading_as_json
 from .const import DOMAIN
 from .coordinator import NesMepConfigEntry
 from .costs import COST_FIELDS, ContradictingPricesError, CostRequest
 from .history import HistoryError
-from .log_entries import event_as_json
 from .osgp import MeterError, parse_table, table_name
+from .slow_readings import event_as_json, is_valid, reading_as_json
 
 if TYPE_CHECKING:
     import probatio as vol

@@ -19,8 +19,8 @@ from .descriptions import ACTIVE_TARIFF, ALARMS, CLOCK_DRIFT
 from .descriptions.expand import TARIFFS
 from .link.errors import FailureKind
 from .link.outages import LinkEvent
-from .log_entries import event_as_json
 from .osgp import MeterEvent, Value
+from .slow_readings import event_as_json
 from .targets import validated, watch_events, watch_link, watch_targets, watch_value
 
 if TYPE_CHECKING:

@@ -1,22 +1,21 @@
 """Readings that the meter has stored for the bill: for sensors and as JSON."""
 
-from collections.abc import Mapping, Set as AbstractSet
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from math import inf
+from typing import Final, override
 
 from homeassistant.util.json import JsonObjectType
 
-from .descriptions import LAST_BILLING_DATE
-from .local_time import in_zone
-from .osgp import BillingReading, Meter, Value
+from ..descriptions import LAST_BILLING_DATE
+from ..local_time import in_zone
+from ..osgp import BillingReading, Meter, Value
+from .reading import SlowValues
+
+_PERIOD = 3600.0
 
 _SHOWN: Final = ("energy_import", "energy_export")
 """Energies that sensors show, in total and per tariff."""
-
-
-def shows_any(key: str, registers: AbstractSet[str]) -> bool:
-    """Return whether a key is of no stored register, or of one of these registers."""
-    return not key.startswith("billing_") or key.removeprefix("billing_") in registers
 
 
 def is_valid(reading: BillingReading, layout_since: datetime | None) -> bool:
@@ -27,7 +26,7 @@ def is_valid(reading: BillingReading, layout_since: datetime | None) -> bool:
     return layout_since is None or in_zone(reading.time) >= layout_since
 
 
-async def async_read_sensors(
+async def _async_read_sensors(
     meter: Meter, layout_since: datetime | None
 ) -> Mapping[str, Value | None] | None:
     """Return the newest reading by the keys of its sensors, None if there is no source.
@@ -57,3 +56,18 @@ def reading_as_json(reading: BillingReading) -> JsonObjectType:
         "source": reading.source,
         "energies": dict(reading.energies),
     }
+
+
+class SlowBilling(SlowValues):
+    """The newest reading for the bill, of which a few bytes tell whether it is new."""
+
+    def __init__(self, layout_since: Callable[[], datetime | None]) -> None:
+        """Initialize; layout_since says when the layout of the registers changed."""
+        super().__init__("readings for the bill", _PERIOD)
+        # They are of the past, and stay true.
+        self._kept_for = inf
+        self._layout_since = layout_since
+
+    @override
+    async def _read_values(self, meter: Meter) -> Mapping[str, Value | None] | None:
+        return await _async_read_sensors(meter, self._layout_since())
