@@ -30,16 +30,20 @@ class Link(ABC):
     for all waits.
     """
 
-    statistics: LinkStatistics
-    trace: Trace
-    clock: HostClock
-
     pads_tables = False
     """Whether a read beyond the end of a table returns zeros, which look like values:
     then the end has to be known."""
     watches_sessions = False
     """Whether each new session may find another layout of the tables, and nothing else
     says so."""
+
+    def __init__(
+        self, *, statistics: LinkStatistics, trace: Trace, clock: HostClock
+    ) -> None:
+        """Initialize what all links have; nothing is sent yet."""
+        self.statistics = statistics
+        self.trace = trace
+        self.clock = clock
 
     @property
     @abstractmethod

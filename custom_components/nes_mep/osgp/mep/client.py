@@ -67,9 +67,7 @@ class MepClient(Link):
         clock: HostClock,
     ) -> None:
         """Initialize with a port and a security mode; nothing is sent yet."""
-        self.statistics = statistics
-        self.trace = trace
-        self.clock = clock
+        super().__init__(statistics=statistics, trace=trace, clock=clock)
         self._port = port
         self._security = security
         self._sequence_jumps = 0

@@ -79,9 +79,7 @@ class OpticalClient(Link):
         clock: HostClock,
     ) -> None:
         """Initialize with a line and the 20 bytes of a key; nothing is sent yet."""
-        self.statistics = statistics
-        self.trace = trace
-        self.clock = clock
+        super().__init__(statistics=statistics, trace=trace, clock=clock)
         self._line = line
         self._key = key
         self._key_refusal: str | None = None
