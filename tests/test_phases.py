@@ -18,7 +18,7 @@ from .common import (
 )
 from .driven_clock import DrivenClock
 from .simulator import SimulatedMeter
-from .test_relays import follow
+from .triggers import follow
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
 

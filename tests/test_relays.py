@@ -4,11 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from pytest_homeassistant_custom_component.common import async_mock_service
 
-from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.translation import async_get_translations
-from homeassistant.setup import async_setup_component
 
 from .common import (
     disable_all_but,
@@ -21,30 +19,10 @@ from .common import (
 )
 from .driven_clock import DrivenClock
 from .simulator import PROFILES, Fault, SimulatedMeter
-from .triggers import automate, device_of
+from .triggers import automate, device_of, follow
 from .values import NOON, Clock
 
 pytestmark = pytest.mark.usefixtures("enable_custom_integrations")
-
-
-async def follow(hass: HomeAssistant, entity_id: str, *to: str) -> list[ServiceCall]:
-    """Make an automation with a state trigger, and return what it does: a growing list."""
-    calls = async_mock_service(hass, "test", "act")
-    automation = {
-        "alias": "Test",
-        "triggers": {
-            "trigger": "state",
-            "entity_id": entity_id,
-            "to": [*(to or ("on", "off"))],
-        },
-        "actions": {
-            "action": "test.act",
-            "data": {"state": "{{ trigger.to_state.state }}"},
-        },
-    }
-    assert await async_setup_component(hass, "automation", {"automation": automation})
-    await hass.async_block_till_done()
-    return calls
 
 
 @pytest.mark.parametrize("number", [1, 2])

@@ -67,6 +67,26 @@ async def automate(
     return calls
 
 
+async def follow(hass: HomeAssistant, entity_id: str, *to: str) -> list[ServiceCall]:
+    """Make an automation with a state trigger, and return what it does: a growing list."""
+    calls = async_mock_service(hass, "test", "act")
+    automation = {
+        "alias": "Test",
+        "triggers": {
+            "trigger": "state",
+            "entity_id": entity_id,
+            "to": [*(to or ("on", "off"))],
+        },
+        "actions": {
+            "action": "test.act",
+            "data": {"state": "{{ trigger.to_state.state }}"},
+        },
+    }
+    assert await async_setup_component(hass, "automation", {"automation": automation})
+    await hass.async_block_till_done()
+    return calls
+
+
 async def disable_everything(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """Let the user disable all entities."""
     await disable_all_but(hass, entry, set())
