@@ -23,10 +23,12 @@ from .const import (
 )
 from .coordinator import MeterCoordinator, NesMepConfigEntry, NesMepData
 from .costs import CostImporter, Costs, costs_store
+from .descriptions import PEAK_SENSORS
 from .history import History, HistoryImporter
 from .issues import async_clear_issues
 from .mbus import device_identifier, logged_mbus_registers
 from .monitor import async_remove_monitor
+from .peaks import Filling
 from .registry import enabled_entities
 from .services import async_setup_services
 from .slow_readings import TARIFF_CALENDAR
@@ -72,6 +74,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> bo
     )
     if entry.options.get(CONF_IMPORT_COSTS, DEFAULT_IMPORT_COSTS):
         costs.async_start(history.async_add_import_listener)
+    _make_filling(hass, entry, coordinator).async_start(
+        coordinator.async_add_listener, lambda: coordinator.last_update_success
+    )
     if _has_calendar(coordinator):
         await _async_set_up(hass, entry, [Platform.CALENDAR])
     else:
@@ -135,6 +140,34 @@ async def _async_make_history(
         monitor.clock,
         on_change=coordinator.async_update_listeners,
         on_drift=monitor.clock_issue.async_read,
+    )
+
+
+def _make_filling(
+    hass: HomeAssistant, entry: NesMepConfigEntry, coordinator: MeterCoordinator
+) -> Filling:
+    """Return what fills the averages of intervals from the load profile."""
+    monitor = coordinator.monitor
+
+    def shown() -> set[str]:
+        """Return the directions of which an enabled entity shows something."""
+        enabled = enabled_entities(hass, entry)
+        return {
+            description.direction
+            for key, description in PEAK_SENSORS.items()
+            if key in enabled
+        }
+
+    return Filling(
+        hass,
+        entry,
+        coordinator.meter,
+        coordinator.peaks,
+        monitor.peaks,
+        monitor.clock,
+        shown=shown,
+        layout_since=lambda: monitor.layout_issue.layout_since,
+        on_change=coordinator.async_publish,
     )
 
 

@@ -46,13 +46,8 @@ from .osgp import (
     parse_key,
     probe_tls,
 )
-from .peaks import ENERGIES, Filling, Peaks, PeakValues, interval_of, rules_of
-from .registry import (
-    async_remove_entities,
-    async_update_firmware,
-    enabled_entities,
-    registered_entities,
-)
+from .peaks import ENERGIES, Peaks, PeakValues, interval_of, rules_of
+from .registry import async_remove_entities, async_update_firmware, registered_entities
 from .selection import Selection, shows_any
 from .slow_readings import SlowReading, SlowReadings
 
@@ -173,43 +168,16 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             event_mark=self.monitor.event_mark,
             layout_since=lambda: self.monitor.layout_issue.layout_since,
         )
-        self._start_peaks()
-
-    def _start_peaks(self) -> None:
-        """Follow the averages of the tariff's intervals."""
         assert self.update_interval is not None
-        memory = self.monitor.peaks
         self.peaks = Peaks(
             self.meter,
-            memory,
+            self.monitor.peaks,
             self._clock,
             rules_of(self.config_entry.options),
             interval_of(self.config_entry.options),
             poll_interval=self.update_interval,
             layout_since=lambda: self.monitor.layout_issue.layout_since,
         )
-        self._filling = Filling(
-            self.hass,
-            self.config_entry,
-            self.meter,
-            self.peaks,
-            memory,
-            self._clock,
-            shown=lambda: self._shown_peaks,
-            layout_since=lambda: self.monitor.layout_issue.layout_since,
-            on_change=self._async_publish,
-        )
-        self._filling.async_start()
-
-    @property
-    def _shown_peaks(self) -> set[str]:
-        """The directions of which an enabled entity shows averages or peaks."""
-        enabled = enabled_entities(self.hass, self.config_entry)
-        return {
-            description.direction
-            for key, description in PEAK_SENSORS.items()
-            if key in enabled
-        }
 
     @override
     async def _async_update_data(self) -> MeterData:
@@ -238,7 +206,6 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._async_report(readings.errors)
         self._readings = readings
         self.peaks.async_polled(readings)
-        self._filling.async_polled()
         self.selection.async_count(readings.values)
         self._async_start_slow()
         return self._async_collect()
@@ -332,12 +299,12 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             drift = self.slow.values.get(CLOCK_DRIFT.key)
             if self.slow.is_clock(reading) and isinstance(drift, float):
                 self.peaks.async_read_clock(drift)
-            self._async_publish()
+            self.async_publish()
             if not may_go_on:
                 return
 
     @callback
-    def _async_publish(self) -> None:
+    def async_publish(self) -> None:
         """Hand on what is known now, if it has changed."""
         data = self._async_collect()
         if data != self.data:

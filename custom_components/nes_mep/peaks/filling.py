@@ -7,7 +7,7 @@ import logging
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
 from ..osgp import HostClock, LoadProfileSet, Meter, MeterError, is_out_of_reach
@@ -55,7 +55,7 @@ class Filling:
         layout_since: Callable[[], datetime | None],
         on_change: Callable[[], None],
     ) -> None:
-        """Initialize; nothing is read before async_polled.
+        """Initialize; nothing is read before async_start.
 
         shown returns the directions that an enabled entity shows. on_change is called
         when something was read.
@@ -76,11 +76,26 @@ class Filling:
         self._task: asyncio.Task[None] | None = None
 
     @callback
-    def async_start(self) -> None:
-        """Read in the background until the entry is unloaded."""
+    def async_start(
+        self,
+        async_add_listener: Callable[[CALLBACK_TYPE], CALLBACK_TYPE],
+        is_read: Callable[[], bool],
+    ) -> None:
+        """Read in the background until the entry is unloaded.
+
+        async_add_listener calls its argument after each poll, and is_read says whether
+        the poll has read the meter.
+        """
+
+        @callback
+        def on_poll() -> None:
+            if is_read():
+                self._async_polled()
+
         self._entry.async_on_unload(self._memory.async_save)
         # Before the meter is closed, so that no failure is reported.
         self._entry.async_on_unload(self._async_stop)
+        self._entry.async_on_unload(async_add_listener(on_poll))
 
     @callback
     def _async_stop(self) -> None:
@@ -88,7 +103,7 @@ class Filling:
             self._task.cancel()
 
     @callback
-    def async_polled(self) -> None:
+    def _async_polled(self) -> None:
         """Start to read if something is due."""
         now = self._peaks.meter_time
         is_busy = self._task is not None and not self._task.done()
