@@ -20,6 +20,7 @@ from osgp.errors import (
 from osgp.key import OpticalKey
 from osgp.optical.client import OpticalClient
 from osgp.optical.line import Line
+from osgp.optical.memory import OpticalMemory
 from osgp.optical.services import checksum
 from osgp.port import Port
 from osgp.requests import ANY_LENGTH, FullRead, PartialRead
@@ -93,6 +94,7 @@ async def _client(meter: _Meter) -> AsyncIterator[OpticalClient]:
             statistics=statistics,
             trace=Trace(),
             clock=clock,
+            memory=OpticalMemory(),
         )
         try:
             yield client

@@ -40,6 +40,7 @@ from .mep.security.modes import SecurityMode
 from .mep.tls_probe import probe_tls
 from .meter import Meter, Readings, ResyncResult
 from .negotiation import OpenedMeter, negotiate
+from .optical.memory import OpticalMemory
 from .pasting import pasted_text
 from .port import DEFAULT_BAUDRATE
 from .refusals import is_out_of_reach
@@ -86,6 +87,7 @@ __all__ = [
     "MeterPort",
     "NoReplyError",
     "OpenedMeter",
+    "OpticalMemory",
     "PortError",
     "Readings",
     "RedactedExchange",

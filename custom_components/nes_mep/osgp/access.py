@@ -1,7 +1,7 @@
 """Which of a meter's ports is read, and the link through it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -13,6 +13,7 @@ from .mep.message_port import MessagePort
 from .mep.security.modes import SecurityMode, make_security
 from .optical.client import OpticalClient
 from .optical.line import Line
+from .optical.memory import OpticalMemory
 from .port import DEFAULT_BAUDRATE
 from .statistics import LinkStatistics
 from .trace import Trace
@@ -31,8 +32,9 @@ class Access:
 
     url is a device path or a serialx URL, and port the port of the meter at its other
     end. key has the 16 bytes of the MEP key, or up to 20 of the key of the optical port.
-    The others are of the MEP only: its baudrate, the one security mode that is used, and
-    which key it is, which TLS needs to know.
+    Of the MEP only are its baudrate, the one security mode that is used, and which key
+    it is, which TLS needs to know. optical_memory is what is known of the optical port,
+    the same for all links to it.
     """
 
     url: str
@@ -41,6 +43,7 @@ class Access:
     baudrate: int = DEFAULT_BAUDRATE
     security: SecurityMode = SecurityMode.DIGEST
     key_kind: KeyKind = KeyKind.BASIC
+    optical_memory: OpticalMemory = field(default_factory=OpticalMemory)
 
     def link(self, *, trace: Trace, clock: HostClock) -> Link:
         """Return a link, which has sent nothing yet."""
@@ -68,6 +71,7 @@ def _optical_link(access: Access, trace: Trace, clock: HostClock) -> Link:
         statistics=statistics,
         trace=trace,
         clock=clock,
+        memory=access.optical_memory,
     )
 
 

@@ -22,6 +22,7 @@ from .load_profile.download import REQUEST_PERIOD, LoadProfileDownload
 from .mbus.reading import ExtendedLog, read_device_dimensions, read_mbus_devices
 from .mbus.tables import DeviceDimensions, MBusDevice
 from .mep.security.modes import SecurityMode
+from .optical.memory import OpticalMemory
 from .port import DEFAULT_BAUDRATE
 from .register_tables import RegisterTables
 from .registers import Register, RegisterMap, Value, locate_registers
@@ -114,16 +115,18 @@ class Meter:
         baudrate: int = DEFAULT_BAUDRATE,
         security: SecurityMode = SecurityMode.DIGEST,
         key_kind: KeyKind = KeyKind.BASIC,
+        optical_memory: OpticalMemory | None = None,
         known_as: Collection[str] = (),
         trace: Trace | None = None,
         clock: HostClock = HOST_CLOCK,
     ) -> Self:
         """Open a port and read what is needed to understand the meter behind it.
 
-        url, key, port, baudrate, security and key_kind are those of Access. known_as
-        are the serial number by which the meter is known, first, and others that it
-        has: with any of these, it keeps the first. trace is where to record the
-        traffic, by default a new Trace, and clock is used for all waits. Raises
+        url, key, port, baudrate, security, key_kind and optical_memory (by default a new
+        one) are those of Access. known_as are the serial number by which the meter is
+        known, first, and others that it has: with any of these, it keeps the first.
+        trace is where to record the traffic, by default a new Trace, and clock is used
+        for all waits. Raises
         PortError when the port does not open, NoReplyError when nothing answers,
         KeyRefusedError when the meter refuses the key, TlsUnsupportedError when it
         begins no TLS session, TlsRequiredError when its optical port takes nothing else,
@@ -136,6 +139,7 @@ class Meter:
             baudrate=baudrate,
             security=security,
             key_kind=key_kind,
+            optical_memory=optical_memory or OpticalMemory(),
         ).link(trace=trace or Trace(), clock=clock)
         link.trace.forget_tables()
         try:

@@ -7,6 +7,7 @@ from typing import Final, override
 
 from ..errors import (
     KeyRefusedError,
+    MeterError,
     NoReplyError,
     PortError,
     RefusalError,
@@ -20,6 +21,7 @@ from ..tables.identity import GENERAL_LENGTH, decode_general_information
 from ..tables.status import HARDWARE_LENGTH, decode_has_mep
 from ..trace import ExchangeRecord, Trace
 from .line import Line
+from .memory import OpticalMemory
 from .packets import OVERHEAD
 from .services import READ_OVERHEAD, SMALLEST_TERMS
 from .session import Session, SessionLostError
@@ -77,21 +79,18 @@ class OpticalClient(Link):
         statistics: LinkStatistics,
         trace: Trace,
         clock: HostClock,
+        memory: OpticalMemory,
     ) -> None:
-        """Initialize with a line and the 20 bytes of a key; nothing is sent yet."""
+        """Initialize with a line, a key, and what is known; nothing is sent yet."""
         super().__init__(statistics=statistics, trace=trace, clock=clock)
         self._line = line
         self._key = key
-        self._key_refusal: str | None = None
-        self._key_is_proven = False
-        self._unanswered_keys = 0
+        self._memory = memory
+        self._shown = memory.of_key(key)
         self._session: Session | None = None
         self._sessions = 0
         self._terms = SMALLEST_TERMS
         self._starts_anew = False
-        self._forgotten_at = clock.time()
-        self._failures = 0
-        self._peace_until = clock.time()
         self._may_stay: bool | None = None
         self._may_wait = True
         self._is_waiting = False
@@ -130,8 +129,8 @@ class OpticalClient(Link):
 
     async def _ask(self, request: ReadRequest) -> bytes:
         """Return the data of a response, in a new session where one is needed."""
-        if self._key_refusal is not None:
-            raise KeyRefusedError(self._key_refusal)
+        if self._shown.refusal is not None:
+            raise KeyRefusedError(self._shown.refusal)
         for is_last in (False, True):
             self._raise_if_held_off()
             try:
@@ -152,7 +151,7 @@ class OpticalClient(Link):
 
     async def _open_port(self) -> None:
         """Open the port, anew after silence. Raises PortError."""
-        if self._failures:
+        if self._memory.failures:
             await self._line.reopen()
         elif await self._line.open() and self._session is not None:
             self._lose()
@@ -225,10 +224,10 @@ class OpticalClient(Link):
             self._raise_if_held_off()
             try:
                 self._session = await self._begin()
-            except NoReplyError:
+            except (NoReplyError, UnverifiedReplyError):
                 self._hold_off()
                 raise
-            self._failures = 0
+            self._memory.failures = 0
             self._sessions += 1
             self._is_waiting = False
             self._terms = self._session.terms
@@ -239,7 +238,7 @@ class OpticalClient(Link):
 
         Raises NoReplyError and other children of MeterError.
         """
-        await self._line.rest(self._forgotten_at, 0.0)
+        await self._line.rest(self._memory.forgotten_at, 0.0)
         for beginning in range(1, 1 + _BEGINNINGS):
             session = Session(self._line, self.clock)
             try:
@@ -259,45 +258,57 @@ class OpticalClient(Link):
 
         Where it was never accepted, no answer twice is taken as a refusal.
         """
+        # If this is cancelled, nobody knows whether the meter refused it.
+        self._shown.unanswered += 1
         try:
             await session.show_key(self._key)
         except KeyRefusedError as err:
             self._refuse_key(str(err))
             raise
+        except SessionLostError:
+            self._shown.unanswered -= 1
+            raise
         except RefusalError as err:
-            # Not again before a pause: the key crosses the air each time.
-            self._failures = max(self._failures, 1)
+            self._shown.unanswered -= 1
+            self._pause_before_key()
             raise NoReplyError(str(err)) from err
-        except NoReplyError as err:
-            if self._key_is_proven:
+        except MeterError as err:
+            if self._shown.is_proven:
                 raise
-            self._failures = max(self._failures, 1)
-            self._unanswered_keys += 1
-            if self._unanswered_keys < _UNANSWERED_KEYS:
+            self._pause_before_key()
+            if self._shown.unanswered < _UNANSWERED_KEYS:
                 raise
-            self._refuse_key(
+            reason = (
                 "The meter answers at its optical port until it is shown the key: "
                 "compare it with the grid company's letter. The port may also require "
                 "TLS, which cannot be read there"
             )
-            raise KeyRefusedError(self._key_refusal) from err
-        self._key_is_proven = True
+            self._refuse_key(reason)
+            raise KeyRefusedError(reason) from err
+        self._shown.is_proven = True
+        self._shown.unanswered = 0
+
+    def _pause_before_key(self) -> None:
+        """Show the key after a pause only: it crosses the air each time."""
+        self._memory.failures = max(self._memory.failures, 1)
 
     def _refuse_key(self, reason: str) -> None:
         self.statistics.authentication_failures += 1
-        self._key_refusal = reason
+        self._shown.refusal = reason
 
     async def _end(self, session: Session) -> None:
         """End the session by logging off."""
         self._session = None
-        await session.end()
-        self._note_end(session)
+        try:
+            await session.end()
+        finally:
+            self._note_end(session)
 
     def _lose(self) -> None:
         """Give the session up: the meter may still have it for a while."""
         self._note_loss()
         self._line.end()
-        self._forgotten_at = self.clock.time() + _TRAFFIC_TIMEOUT
+        self._memory.forgotten_at = self.clock.time() + _TRAFFIC_TIMEOUT
 
     async def _lose_to(self, session: Session) -> None:
         """Give a session up of which the meter says that it has ended."""
@@ -313,28 +324,31 @@ class OpticalClient(Link):
 
     def _note_end(self, session: Session) -> None:
         """Give the meter time to forget a session that it did not end."""
-        if not session.has_ended:
-            self._forgotten_at = self.clock.time() + _TRAFFIC_TIMEOUT
+        rest = 0.0 if session.has_ended else _TRAFFIC_TIMEOUT
+        self._memory.forgotten_at = self.clock.time() + rest
 
     async def _farewell(self) -> None:
         """End what session the meter may have."""
         if self._session is not None:
             await self._end(self._session)
-        elif self.clock.time() < self._forgotten_at:
+        elif self.clock.time() < self._memory.forgotten_at:
             await self._line.begin()
-            await Session(self._line, self.clock).abandon()
+            session = Session(self._line, self.clock)
+            await session.abandon()
+            self._note_end(session)
 
     # Silence
 
     def _hold_off(self) -> None:
         """Leave the port in peace for a while."""
-        pause = _HOLD_OFFS[min(self._failures, len(_HOLD_OFFS) - 1)]
-        self._failures += 1
-        self._peace_until = self.clock.time() + pause
+        memory = self._memory
+        pause = _HOLD_OFFS[min(memory.failures, len(_HOLD_OFFS) - 1)]
+        memory.failures += 1
+        memory.peace_until = self.clock.time() + pause
 
     def _raise_if_held_off(self) -> None:
         """Raise NoReplyError while the port is left in peace."""
-        left = self._peace_until - self.clock.time()
+        left = self._memory.peace_until - self.clock.time()
         if left > 0:
             raise NoReplyError(
                 "The optical port is silent: the meter may ignore it for some minutes "
