@@ -41,6 +41,7 @@ from .mep.tls_probe import probe_tls
 from .meter import Meter, Readings, ResyncResult
 from .negotiation import OpenedMeter, negotiate
 from .optical.memory import OpticalMemory
+from .optical.probe import probe_optical
 from .pasting import pasted_text
 from .port import DEFAULT_BAUDRATE
 from .refusals import is_out_of_reach
@@ -116,6 +117,7 @@ __all__ = [
     "parse_optical_key",
     "parse_table",
     "pasted_text",
+    "probe_optical",
     "probe_tls",
     "serial_number_spans",
     "survey",

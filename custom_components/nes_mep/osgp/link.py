@@ -68,6 +68,11 @@ class Link(ABC):
         None if the link cannot tell.
         """
 
+    @property
+    def silences_mep(self) -> bool:
+        """Whether the meter's MEP is dead while there is a session of this link."""
+        return False
+
     @abstractmethod
     async def request(self, request: ReadRequest) -> bytes:
         """Return the table data that the meter answers to a request.

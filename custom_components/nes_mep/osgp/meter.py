@@ -179,6 +179,14 @@ class Meter:
         return self._link.sessions
 
     @property
+    def silences_mep(self) -> bool:
+        """Whether nothing can be read at the MEP while there is a session of the link.
+
+        That holds for the optical port of meters whose ports share a UART.
+        """
+        return self._link.silences_mep
+
+    @property
     def register_map(self) -> RegisterMap:
         """The dimensions and selections of the register tables."""
         return self._learned.facts

@@ -113,6 +113,11 @@ class OpticalClient(Link):
     def sessions(self) -> int:
         return self._sessions
 
+    @property
+    @override
+    def silences_mep(self) -> bool:
+        return self._may_stay is False
+
     @override
     def forget_session(self) -> None:
         self._starts_anew = True
