@@ -26,8 +26,9 @@ from homeassistant.helpers.selector import (
 
 from .const import BAUDRATES, CONF_BAUDRATE, CONF_KEY, CONF_SECURITY, DOMAIN
 from .forms import form_section
+from .link.access import LinkSecurity
 from .link.errors import failure_of
-from .link.find_meter import FoundMeter, LinkSecurity, find_meter, is_exposed
+from .link.find_meter import FoundMeter, find_meter, is_exposed
 from .link.host_clock import host_clock
 from .link.port import parse_port
 from .options_flow import NesMepOptionsFlow

@@ -5,6 +5,7 @@ from typing import Final
 DOMAIN: Final = "nes_mep"
 
 CONF_KEY: Final = "key"
+CONF_METER_PORT: Final = "meter_port"
 CONF_SECURITY: Final = "security"
 CONF_KEY_KIND: Final = "key_kind"
 CONF_BAUDRATE: Final = "baudrate"

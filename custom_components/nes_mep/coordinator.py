@@ -9,16 +9,11 @@ import logging
 from typing import Final, NoReturn, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import (
-    CONF_PORT,
-    CONF_SCAN_INTERVAL,
-    EVENT_HOMEASSISTANT_STOP,
-    Platform,
-)
+from homeassistant.const import CONF_SCAN_INTERVAL, EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
-from .const import CONF_BAUDRATE, CONF_KEY, DEFAULT_SCAN_INTERVAL, DOMAIN
+from .const import DEFAULT_SCAN_INTERVAL, DOMAIN
 from .costs import Costs
 from .descriptions import (
     CLOCK_DRIFT,
@@ -29,12 +24,11 @@ from .descriptions import (
 )
 from .history import History
 from .issues.security import TlsProbe
-from .link.find_meter import LinkSecurity
+from .link.access import access_of
 from .link.outages import WHOLE_POLL
 from .link.recovery import AutomaticRecovery
 from .monitor import async_get_monitor
 from .osgp import (
-    DEFAULT_BAUDRATE,
     LinkStatistics,
     MBusDevice,
     Meter,
@@ -43,7 +37,6 @@ from .osgp import (
     Register,
     Tariffs,
     Value,
-    parse_key,
     probe_tls,
 )
 from .peaks import ENERGIES, Peaks, PeakValues, interval_of, rules_of
@@ -126,19 +119,14 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
         No other security mode is used than the one the entry was created with.
         """
-        entry, port = self.config_entry, self.config_entry.data[CONF_PORT]
-        baudrate = entry.data.get(CONF_BAUDRATE, DEFAULT_BAUDRATE)
-        security = LinkSecurity.of_entry(entry.data)
+        entry, access = self.config_entry, access_of(self.config_entry.data)
         await self.monitor.storage.async_load()
         await self.monitor.peaks.async_load()
         self.selection = Selection(self.hass, entry, self.monitor.storage)
         try:
             self.meter = await Meter.open(
-                port,
-                parse_key(entry.data[CONF_KEY]),
-                baudrate=baudrate,
-                security=security.mode,
-                key_kind=security.key_kind,
+                **access,
+                optical_memory=self.monitor.optical_memory,
                 known_as=self.monitor.known_as,
                 trace=self.monitor.trace,
                 clock=self._clock,
@@ -147,7 +135,12 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             self.monitor.outages.async_poll_ended({WHOLE_POLL: err}, None)
             await self._async_fail(
                 err,
-                partial(probe_tls, port, baudrate=baudrate, clock=self._clock),
+                partial(
+                    probe_tls,
+                    access["url"],
+                    baudrate=access["baudrate"],
+                    clock=self._clock,
+                ),
                 at_setup=True,
             )
         self.monitor.async_succeeded()

@@ -18,7 +18,7 @@ from homeassistant.loader import async_get_integration
 
 from .const import CONF_KEY, DOMAIN
 from .coordinator import MeterCoordinator, NesMepConfigEntry
-from .link.find_meter import LinkSecurity
+from .link.access import LinkSecurity
 from .monitor import async_get_monitor
 from .osgp import (
     ExchangeRecord,

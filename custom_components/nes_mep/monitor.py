@@ -23,7 +23,7 @@ from .link.errors import ErrorText, error_text
 from .link.host_clock import host_clock
 from .link.outages import OutageLog
 from .link.storage import MeterStorage, StoredLayout
-from .osgp import LinkStatistics, Meter, MeterError, PortError, Trace
+from .osgp import LinkStatistics, Meter, MeterError, OpticalMemory, PortError, Trace
 from .peaks import PeakMemory
 from .slow_readings import EventMark, SlowReading, SlowReadings
 
@@ -37,6 +37,7 @@ class MeterMonitor:
         """Start with nothing known."""
         self.clock = host_clock(hass)
         self.trace = Trace()
+        self.optical_memory = OpticalMemory()
         self.outages = OutageLog(hass, self.clock)
         self.storage = MeterStorage(hass, entry.entry_id)
         self.history = HistoryMemory(hass, entry.entry_id)

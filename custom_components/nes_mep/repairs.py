@@ -17,12 +17,13 @@ from homeassistant.const import CONF_PORT
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 
-from .const import CONF_BAUDRATE, CONF_KEY, DOMAIN
+from .const import CONF_BAUDRATE, DOMAIN
 from .issues import LAYOUT_CHANGED, PORT_SILENT, TLS_REFUSED, TLS_REQUIRED
+from .link.access import key_of
 from .link.find_meter import find_meter
 from .link.host_clock import host_clock
 from .monitor import async_get_monitor
-from .osgp import DEFAULT_BAUDRATE, MeterError, SecurityMode, parse_key
+from .osgp import DEFAULT_BAUDRATE, MeterError, SecurityMode
 
 if TYPE_CHECKING:
     import probatio as vol
@@ -91,7 +92,8 @@ class TryAgainFlow(MeterRepairFlow):
 
     @override
     async def async_fix(self, entry: ConfigEntry) -> RepairsFlowResult:
-        """Reload the entry."""
+        """Reload the entry, and ask an optical port that was left in peace."""
+        async_get_monitor(self.hass, entry).optical_memory.end_peace()
         with suppress(OperationNotAllowed):  # it is being set up right now
             await self.hass.config_entries.async_reload(entry.entry_id)
         if entry.state is not ConfigEntryState.LOADED:
@@ -114,7 +116,7 @@ class SwitchToTlsFlow(MeterRepairFlow):
         try:
             found = await find_meter(
                 entry.data[CONF_PORT],
-                parse_key(entry.data[CONF_KEY]),
+                key_of(entry.data),
                 SecurityMode.TLS,
                 baudrate=entry.data.get(CONF_BAUDRATE, DEFAULT_BAUDRATE),
                 clock=host_clock(self.hass),

@@ -16,7 +16,7 @@ from homeassistant.core import HomeAssistant, callback
 from .const import DOMAIN
 from .coordinator import NesMepConfigEntry
 from .history import reach_of
-from .link.find_meter import LinkSecurity
+from .link.access import LinkSecurity
 from .monitor import async_get_monitor
 from .osgp import MeterError, SecurityMode, best_data_set, is_out_of_reach
 

@@ -108,6 +108,14 @@ async def test_a_port_is_left_in_peace_by_the_next_link() -> None:
         optical.is_attached = True
         await clock.sleep(300)
         await _open(url, READ_KEY, memory)
+        optical.is_attached = False
+        with pytest.raises(NoReplyError):
+            await _open(url, READ_KEY, memory)
+        with pytest.raises(NoReplyError):
+            await _open(url, READ_KEY, memory)
+        optical.is_attached = True
+        memory.end_peace()
+        await _open(url, READ_KEY, memory)
     assert len(knocks) == 5
     assert memory.failures == 0
 

@@ -6,8 +6,7 @@ from typing import Final
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 
-from ..const import CONF_KEY
-from ..link.find_meter import LinkSecurity
+from ..link.access import LinkSecurity, key_of
 from ..link.storage import MeterStorage
 from ..osgp import (
     HostClock,
@@ -17,7 +16,6 @@ from ..osgp import (
     SecurityMode,
     TlsError,
     TlsUnsupportedError,
-    parse_key,
 )
 from . import TLS_REFUSED, TLS_REQUIRED, async_clear_issue, async_raise_issue
 
@@ -116,7 +114,7 @@ class SecurityIssues:
             return False
         if self.requires_tls:
             return True
-        if await probe(parse_key(self._entry.data[CONF_KEY])) is None:
+        if await probe(key_of(self._entry.data)) is None:
             return False
         self._storage.async_change({**self._storage.facts, "requires_tls": True})
         async_raise_issue(self._hass, self._entry, TLS_REQUIRED)

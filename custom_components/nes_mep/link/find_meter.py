@@ -1,49 +1,19 @@
 """Finding the meter behind a port, and the security of its link."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, Self
 from urllib.parse import urlsplit
 
-from ..const import CONF_KEY_KIND, CONF_SECURITY
 from ..osgp import (
     DEFAULT_BAUDRATE,
     HostClock,
-    KeyKind,
     Meter,
     MeterIdentity,
     SecurityMode,
     negotiate,
 )
+from .access import LinkSecurity
 from .port import NETWORK_SCHEMES
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LinkSecurity:
-    """The security mode of a link, and which of the meter's keys it uses.
-
-    Only TLS distinguishes the kinds of key; the other modes work with both.
-    """
-
-    mode: SecurityMode = SecurityMode.DIGEST
-    key_kind: KeyKind = KeyKind.BASIC
-
-    @classmethod
-    def of_entry(cls, data: Mapping[str, Any]) -> Self:
-        """Return what the data of an entry say; digest mode if they say nothing."""
-        return cls(
-            mode=SecurityMode(data.get(CONF_SECURITY, SecurityMode.DIGEST)),
-            key_kind=KeyKind[data.get(CONF_KEY_KIND, KeyKind.BASIC.name).upper()],
-        )
-
-    @property
-    def entry_data(self) -> dict[str, str]:
-        """What an entry stores of it."""
-        return {
-            CONF_SECURITY: self.mode.value,
-            CONF_KEY_KIND: self.key_kind.name.lower(),
-        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
