@@ -1,6 +1,8 @@
 """The event logs BT74 and ET79, and what all logs share."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import given, strategies as st
 import pytest
@@ -198,27 +200,26 @@ def test_header_that_does_not_fit(valid: int, last_index: int) -> None:
     )
 
 
+def _event(number: int, log: str = "BT74", **what: Any) -> MeterEvent:
+    """Return an event of a log."""
+    event = MeterEvent(
+        sequence_number=number,
+        time=None,
+        event_id=1,
+        user="none",
+        argument=b"",
+        log=log,
+        name="power_down",
+        details={},
+    )
+    return replace(event, **what)
+
+
 def test_merged_logs() -> None:
     """The example of the guide: 1..10 and 16..20 in one log, 11..15 in the other."""
-
-    def events(log: str, numbers: list[int]) -> list[MeterEvent]:
-        return [
-            MeterEvent(
-                sequence_number=number,
-                time=None,
-                event_id=1,
-                user="none",
-                argument=b"",
-                log=log,
-                name="power_down",
-                details={},
-            )
-            for number in numbers
-        ]
-
     logs = [
-        events("BT74", [*range(1, 11), *range(16, 21)]),
-        events("ET79", [*range(11, 16)]),
+        [_event(number) for number in (*range(1, 11), *range(16, 21))],
+        [_event(number, "ET79") for number in range(11, 16)],
     ]
     merged = merge_events(logs)
     assert [event.sequence_number for event in merged] == list(range(1, 21))
@@ -227,6 +228,30 @@ def test_merged_logs() -> None:
     assert [event.sequence_number for event in newest] == list(range(15, 21))
     assert merge_events(logs, after=20) == ()
     assert merge_events(logs, count=0) == ()
+
+
+def test_event_in_both_logs() -> None:
+    """It is one event if all of it is the same; in one log, it happened twice."""
+    at = {"time": _BEGIN}
+    logs = [
+        [_event(1, **at), _event(2, **at), _event(5, **at, event_id=2), _event(9)],
+        [_event(3, "ET79", **at), _event(5, "ET79", **at, event_id=2)],
+        [_event(6, "ET79", **at, argument=b"1"), _event(7, "ET79", **at, user="mep")],
+        [_event(8, "ET79", time=_BEGIN + timedelta(seconds=1)), _event(10, "ET79")],
+    ]
+    merged = [(event.sequence_number, event.log) for event in merge_events(logs)]
+    assert merged == [
+        (1, "BT74"),
+        (3, "ET79"),
+        (5, "BT74"),
+        (6, "ET79"),
+        (7, "ET79"),
+        (8, "ET79"),
+        (9, "BT74"),
+        (10, "ET79"),
+    ]
+    newest = merge_events(logs, after=2, count=6)
+    assert [event.sequence_number for event in newest] == [5, 6, 7, 8, 9, 10]
 
 
 def test_log_dimensions() -> None:

@@ -11,7 +11,7 @@ from osgp import DecodeError, Meter, RefusalError, Value
 from osgp.tables.clock import decode_local_clock
 from osgp.tables.names import parse_table
 from osgp.tables.status import decode_alarms, decode_disconnect_state, decode_hardware
-from tests.simulator import PROFILES, Fault, Profile, SimulatedMeter
+from tests.simulator import PROFILES, Exchange, Fault, Profile, SimulatedMeter
 
 _EVERY_PROFILE = pytest.mark.parametrize("profile", PROFILES)
 _ZONE = ZoneInfo("Europe/Copenhagen")
@@ -203,6 +203,28 @@ async def test_logs_of_a_module(
 async def test_events_of_a_cleared_log(meter: Meter, simulated: SimulatedMeter) -> None:
     """A number that the logs have not reached is one of before they were cleared."""
     assert await meter.read_events(after=1_000_000) == await meter.read_events()
+
+
+@pytest.mark.parametrize("profile", ["fw_3_70"])
+async def test_events_while_the_logs_are_read(
+    meter: Meter, simulated: SimulatedMeter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is passed over of what the meter logs between the reads of both logs."""
+    after = (await meter.read_events(count=1))[-1].sequence_number
+    primary, alternate = parse_table("BT74"), parse_table("ET79")
+    simulated.requests.clear()
+    exchange = simulated.exchange
+
+    def log_meanwhile(message: bytes) -> Exchange:
+        asked = [request.table for request in simulated.requests]
+        if asked == [primary, alternate, primary]:
+            simulated.log_event(1)
+            simulated.log_event(9, alternate=True)
+        return exchange(message)
+
+    monkeypatch.setattr(simulated, "exchange", log_meanwhile)
+    events = await meter.read_events(after=after)
+    assert [event.event_id for event in events] == [1, 9]
 
 
 @pytest.mark.parametrize("profile", ["mbus", "mbus_log"])

@@ -42,6 +42,11 @@ class EventLogs:
     dimensions: Mapping[str, EventLogDimensions]
     firmware_version: tuple[int, int, int]
 
+    def decode(self, header: LogHeader, data: bytes) -> tuple[MeterEvent, ...]:
+        """Decode the newest entries of the log of a header. Raises DecodeError."""
+        dimensions = self.dimensions[header.name]
+        return decode_events(header, data, dimensions, self.firmware_version)
+
 
 async def read_event_logs(link: Link, identity: MeterIdentity) -> EventLogs:
     """Read which event logs the meter has, and their dimensions.
@@ -87,44 +92,35 @@ async def read_events(
     Only those after a sequence number, and of these the newest count. Raises
     MeterError.
     """
-    headers = [await _read_header(link, name) for name in logs.dimensions]
-    newest = max(header.last_sequence_number for header in headers)
-    if after is not None and after > newest:
-        # The logs were cleared, and this meter then counts from the start again.
-        after = None
-    return merge_events(
-        [await _read_log(link, logs, header, after, count) for header in headers],
-        after,
-        count,
-    )
-
-
-async def _read_log(
-    link: Link,
-    logs: EventLogs,
-    header: LogHeader,
-    after: int | None,
-    count: int | None,
-) -> tuple[MeterEvent, ...]:
-    """Read the newest events of one log."""
-    dimensions = logs.dimensions[header.name]
+    headers = await _read_headers(link, logs)
     for _ in range(_ATTEMPTS):
-        data = await _read_entries(link, header, dimensions, after, count)
-        afterwards = await _read_header(link, header.name)
-        if afterwards == header:
-            return decode_events(header, data, dimensions, logs.firmware_version)
-        header = afterwards
-    raise UnverifiedReplyError(f"{header.name} changed while it was read: try again")
+        newest = max(header.last_sequence_number for header in headers)
+        # The logs were cleared, and this meter then counts from the start again.
+        since = None if after is not None and after > newest else after
+        entries = [
+            await _read_entries(link, header, logs, since, count) for header in headers
+        ]
+        before, headers = headers, await _read_headers(link, logs)
+        # Both at once: an event that only one of them has yet is not passed over.
+        if headers == before:
+            return merge_events(map(logs.decode, headers, entries), since, count)
+    names = " or ".join(logs.dimensions)
+    raise UnverifiedReplyError(f"{names} changed while it was read: try again")
+
+
+async def _read_headers(link: Link, logs: EventLogs) -> list[LogHeader]:
+    return [await _read_header(link, name) for name in logs.dimensions]
 
 
 async def _read_entries(
     link: Link,
     header: LogHeader,
-    dimensions: EventLogDimensions,
+    logs: EventLogs,
     after: int | None,
     count: int | None,
 ) -> bytes:
     """Read the raw bytes of the newest entries of one log, newest last."""
+    dimensions = logs.dimensions[header.name]
     entries = header.valid_entries
     if after is not None:
         entries = min(entries, entries_after(header, after))

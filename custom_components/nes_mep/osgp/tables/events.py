@@ -1,5 +1,6 @@
 """The event logs: BT71, BT74 and ET79."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -132,15 +133,28 @@ def merge_events(
     """Merge the events of the logs by sequence number, newest last.
 
     Only those after a sequence number are returned, and of these the newest count.
-    An event that was entered in both logs appears once for each.
+    An event that was entered in both logs appears once, by its higher number: one with
+    the same time, id, user and argument. Within one log, such events are different
+    ones, which happened in the same second.
     """
     events = sorted(
-        (
-            event
-            for log in logs
-            for event in log
-            if after is None or event.sequence_number > after
+        (event for log in logs for event in log),
+        key=lambda event: (
+            event.sequence_number,
+            event.log == PRIMARY_EVENT_LOG,
         ),
-        key=lambda event: (event.sequence_number, event.log),
     )
-    return tuple(events if count is None else events[max(0, len(events) - count) :])
+    counts: Counter[object] = Counter()
+    merged: dict[object, MeterEvent] = {}
+    for event in reversed(events):
+        what = (event.time, event.event_id, event.user, event.argument)
+        counts[event.log, what] += 1
+        # Without a time it is not certain that it is the same.
+        place = None if event.time else (event.log, event.sequence_number)
+        merged.setdefault((what, counts[event.log, what], place), event)
+    newest = [
+        event
+        for event in reversed(merged.values())
+        if after is None or event.sequence_number > after
+    ]
+    return tuple(newest if count is None else newest[max(0, len(newest) - count) :])
