@@ -125,7 +125,10 @@ async def test_changes(
 async def test_the_log_is_read_while_it_is_watched(
     hass: HomeAssistant, meter: SimulatedMeter, url: str, host_clock: DrivenClock
 ) -> None:
-    """The log is read while a trigger waits, also after a reload; else it is not."""
+    """The log is read while a trigger waits, also after a reload; else it is not.
+
+    It is read once more after that, and what was told last is forgotten.
+    """
     entry = await set_up(hass, make_entry(meter, url))
     await disable_everything(hass, entry)
 
@@ -147,6 +150,7 @@ async def test_the_log_is_read_while_it_is_watched(
     await hass.services.async_call(
         "automation", "turn_off", {"entity_id": "automation.test"}, blocking=True
     )
+    assert await is_read()
     assert not await is_read()
 
 

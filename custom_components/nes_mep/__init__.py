@@ -12,6 +12,7 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
 
 from .const import (
@@ -81,6 +82,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> bo
         await _async_set_up(hass, entry, [Platform.CALENDAR])
     else:
         _async_await_calendar(hass, entry)
+    _async_tell_events(hass, entry)
     return True
 
 
@@ -90,6 +92,17 @@ async def _async_set_up(
     """Set up platforms, which are unloaded with the entry."""
     await hass.config_entries.async_forward_entry_setups(entry, platforms)
     entry.runtime_data.platforms.extend(platforms)
+
+
+@callback
+def _async_tell_events(hass: HomeAssistant, entry: NesMepConfigEntry) -> None:
+    """Tell what the meter logs once automations watch it, for which they wait as well."""
+
+    @callback
+    def async_start(_: HomeAssistant) -> None:
+        entry.runtime_data.coordinator.slow.events.async_start()
+
+    entry.async_on_unload(async_at_started(hass, async_start))
 
 
 def _has_calendar(coordinator: MeterCoordinator) -> bool:

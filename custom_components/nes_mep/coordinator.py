@@ -158,7 +158,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
             self.name,
             self.selection.async_read_counters,
             now=self._clock.time,
-            event_mark=self.monitor.event_mark,
+            storage=self.monitor.storage,
             layout_since=lambda: self.monitor.layout_issue.layout_since,
         )
         assert self.update_interval is not None

@@ -25,7 +25,7 @@ from .link.outages import OutageLog
 from .link.storage import MeterStorage, StoredLayout
 from .osgp import LinkStatistics, Meter, MeterError, OpticalMemory, PortError, Trace
 from .peaks import PeakMemory
-from .slow_readings import EventMark, SlowReading, SlowReadings
+from .slow_readings import SlowReading, SlowReadings
 
 _MONITORS: HassKey[dict[str, MeterMonitor]] = HassKey(DOMAIN)
 
@@ -42,7 +42,6 @@ class MeterMonitor:
         self.storage = MeterStorage(hass, entry.entry_id)
         self.history = HistoryMemory(hass, entry.entry_id)
         self.peaks = PeakMemory(hass, entry.entry_id)
-        self.event_mark = EventMark()
         self.clock_issue = ClockIssue(hass, entry, self.clock)
         self.layout_issue = LayoutIssue(hass, entry, self.storage, self.clock)
         self._entry = entry

@@ -21,6 +21,13 @@ class StoredLayout(TypedDict):
     transceiver: NotRequired[str]
 
 
+class StoredEventMark(TypedDict):
+    """An entry of the event logs: its number, and its time if the meter had one."""
+
+    sequence_number: int
+    time: str | None
+
+
 class StoredFacts(TypedDict, total=False):
     """What is stored; times are in ISO 8601.
 
@@ -28,7 +35,7 @@ class StoredFacts(TypedDict, total=False):
     that is known, since layout_since if it was another one before, and confirmed the one
     that the user knows of. mbus_meters are the ids of M-Bus meters in the order of their
     numbers, by how they are called. counted are the keys of the summations that were not
-    zero once.
+    zero once. event_mark is the newest entry of the event logs that was told.
     """
 
     silent_since: str
@@ -38,6 +45,7 @@ class StoredFacts(TypedDict, total=False):
     confirmed: StoredLayout
     mbus_meters: dict[str, list[str]]
     counted: list[str]
+    event_mark: StoredEventMark
 
 
 class MeterStorage:

@@ -1,7 +1,7 @@
 """What is read less often than the registers, between their polls."""
 
 from .billing import is_valid, reading_as_json
-from .events import METER_EVENT, EventMark, event_as_json
+from .events import METER_EVENT, event_as_json
 from .mbus import MBUS
 from .reading import SlowReading
 from .readings import SlowReadings
@@ -11,7 +11,6 @@ __all__ = [
     "MBUS",
     "METER_EVENT",
     "TARIFF_CALENDAR",
-    "EventMark",
     "SlowReading",
     "SlowReadings",
     "event_as_json",

@@ -5,6 +5,7 @@ from datetime import datetime
 import logging
 from typing import Final
 
+from ..link.storage import MeterStorage
 from ..osgp import (
     KeyRefusedError,
     Meter,
@@ -15,7 +16,7 @@ from ..osgp import (
     Value,
 )
 from .billing import SlowBilling
-from .events import EventMark, SlowEvents
+from .events import SlowEvents
 from .mbus import SlowMBus
 from .reading import SlowReading, SlowValues
 from .registers import SlowCounters, SlowSystem
@@ -38,18 +39,17 @@ class SlowReadings:
         on_counters: Callable[[Mapping[str, Value | None]], None],
         *,
         now: Callable[[], float],
-        event_mark: EventMark,
+        storage: MeterStorage,
         layout_since: Callable[[], datetime | None],
     ) -> None:
         """Initialize the readings; title names the meter in the log.
 
-        now returns monotonic seconds. event_mark is kept by the caller. on_counters is
-        called with the values of the summations that decide which registers get an
-        entity. layout_since says when the layout of its registers changed, if it ever
-        did.
+        now returns monotonic seconds. on_counters is called with the values of the
+        summations that decide which registers get an entity. layout_since says when the
+        layout of its registers changed, if it ever did.
         """
         self.counters = SlowCounters(on_counters)
-        self.events = SlowEvents(now, event_mark)
+        self.events = SlowEvents(now, storage)
         self.mbus = SlowMBus()
         self.system = SlowSystem()
         self.billing = SlowBilling(layout_since)
