@@ -20,6 +20,7 @@ from custom_components.nes_mep.osgp import (
     PortError,
     RefusalError,
     TlsError,
+    TlsRequiredError,
     TlsUnsupportedError,
     UnverifiedReplyError,
 )
@@ -90,6 +91,10 @@ class Told:
             *("authentication_failure", "tls_refused", False),
         ),
         (TlsError("?"), "authentication_failure", "tls_failed", True),
+        (
+            TlsRequiredError("?"),
+            *("authentication_failure", "tls_required", False),
+        ),
         (
             RefusalError(0x0B, "?", "?"),
             *("authentication_failure", "request_refused", True),

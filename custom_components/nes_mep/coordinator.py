@@ -11,6 +11,7 @@ from typing import Final, NoReturn, override
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_SCAN_INTERVAL, EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .const import DEFAULT_SCAN_INTERVAL, DOMAIN
@@ -29,6 +30,7 @@ from .link.outages import WHOLE_POLL
 from .link.recovery import AutomaticRecovery
 from .monitor import async_get_monitor
 from .osgp import (
+    KeyRefusedError,
     LinkStatistics,
     MBusDevice,
     Meter,
@@ -120,8 +122,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         No other security mode is used than the one the entry was created with.
         """
         entry, access = self.config_entry, access_of(self.config_entry.data)
-        await self.monitor.storage.async_load()
-        await self.monitor.peaks.async_load()
+        await self.monitor.async_load()
         self.selection = Selection(self.hass, entry, self.monitor.storage)
         try:
             self.meter = await Meter.open(
@@ -177,7 +178,7 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         """Read what enabled entities show; if that fails, forget what is too old."""
         try:
             return await self._async_poll()
-        except UpdateFailed:
+        except UpdateFailed, ConfigEntryAuthFailed:
             if self.slow.expire(self._clock.time()):
                 self.data = self._async_collect()
                 self.async_update_listeners()
@@ -256,9 +257,17 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
     async def _async_fail(
         self, err: MeterError, probe: TlsProbe, *, at_setup: bool = False
     ) -> NoReturn:
-        """Raise UpdateFailed, translated, for a meter that could not be read."""
+        """Raise UpdateFailed, translated, for a meter that could not be read.
+
+        Raises ConfigEntryAuthFailed for a key that is not to be tried again: then Home
+        Assistant asks for another one.
+        """
         pause = await self.monitor.async_failed(err, probe, at_setup=at_setup)
-        raise UpdateFailed(**self.monitor.error_text(err), retry_after=pause) from err
+        text = self.monitor.error_text(err)
+        if self.monitor.is_optical and isinstance(err, KeyRefusedError):
+            self._recovery.async_stop()
+            raise ConfigEntryAuthFailed(**text) from err
+        raise UpdateFailed(**text, retry_after=pause) from err
 
     @callback
     def _async_start_slow(self) -> None:

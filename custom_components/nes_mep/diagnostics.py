@@ -18,12 +18,13 @@ from homeassistant.loader import async_get_integration
 
 from .const import CONF_KEY, DOMAIN
 from .coordinator import MeterCoordinator, NesMepConfigEntry
-from .link.access import LinkSecurity
+from .link.access import LinkSecurity, meter_port_of
 from .monitor import async_get_monitor
 from .osgp import (
     ExchangeRecord,
     MBusDevice,
     MeterError,
+    MeterPort,
     RedactedExchange,
     Redactor,
     ResponseCode,
@@ -64,7 +65,9 @@ async def async_get_config_entry_diagnostics(
         "state": entry.state.value,
         "reason": entry.reason,
         "versions": await _async_versions(hass),
-        "security": LinkSecurity.of_entry(entry.data).entry_data,
+        "security": LinkSecurity.of_entry(entry.data).entry_data
+        if meter_port_of(entry.data) is MeterPort.MEP
+        else None,
     }
     if entry.state is ConfigEntryState.LOADED:
         coordinator = entry.runtime_data.coordinator

@@ -17,15 +17,30 @@ from .issues.clock import ClockIssue
 from .issues.damage import DamageIssue
 from .issues.key import KeyQuestion
 from .issues.layout import LayoutIssue
+from .issues.optical_key import OpticalKeyRefusal
 from .issues.security import SecurityIssues, TlsProbe
 from .issues.silence import SilenceIssue
+from .link.access import meter_port_of
 from .link.errors import ErrorText, error_text
 from .link.host_clock import host_clock
 from .link.outages import OutageLog
 from .link.storage import MeterStorage, StoredLayout
-from .osgp import LinkStatistics, Meter, MeterError, OpticalMemory, PortError, Trace
+from .osgp import (
+    KeyRefusedError,
+    LinkStatistics,
+    Meter,
+    MeterError,
+    MeterPort,
+    OpticalMemory,
+    PortError,
+    TlsRequiredError,
+    Trace,
+)
 from .peaks import PeakMemory
 from .slow_readings import SlowReading, SlowReadings
+
+_TLS_PAUSE = 300.0
+"""Seconds between two looks at an optical port that takes TLS only."""
 
 _MONITORS: HassKey[dict[str, MeterMonitor]] = HassKey(DOMAIN)
 
@@ -49,6 +64,19 @@ class MeterMonitor:
         self._key_question = KeyQuestion(hass, entry, self.clock)
         self._silence_issue = SilenceIssue(hass, entry, self.storage, self.clock)
         self._security_issues = SecurityIssues(hass, entry, self.storage, self.clock)
+        self._optical_key = OpticalKeyRefusal(entry, self.storage, self.optical_memory)
+
+    @property
+    def is_optical(self) -> bool:
+        """Whether the meter is read at its optical port."""
+        return meter_port_of(self._entry.data) is MeterPort.OPTICAL
+
+    async def async_load(self) -> None:
+        """Load what is stored about the link and the peaks, once."""
+        await self.storage.async_load()
+        await self.peaks.async_load()
+        if self.is_optical:
+            self._optical_key.async_recall()
 
     @callback
     def async_succeeded(self) -> None:
@@ -56,6 +84,7 @@ class MeterMonitor:
         self._silence_issue.async_answered()
         self._security_issues.async_succeeded()
         self._key_question.async_succeeded()
+        self._optical_key.async_succeeded()
 
     async def async_failed(
         self, err: MeterError, probe: TlsProbe, *, at_setup: bool = False
@@ -65,6 +94,10 @@ class MeterMonitor:
         Return the seconds to wait before the next one, None for the usual interval.
         """
         self._silence_issue.async_failed(err)
+        if self.is_optical:
+            if isinstance(err, KeyRefusedError):
+                self._optical_key.async_refused()
+            return _TLS_PAUSE if isinstance(err, TlsRequiredError) else None
         await self._security_issues.async_failed(err, probe, at_setup=at_setup)
         pause = self._key_question.async_failed(err)
         # Where the key is right in TLS, only the mode of security is not.
@@ -113,7 +146,8 @@ class MeterMonitor:
 
     def error_text(self, err: MeterError) -> ErrorText:
         """Return the translated text for an error of the meter client."""
-        text = error_text(err, self._entry.title)
+        port = meter_port_of(self._entry.data)
+        text = error_text(err, self._entry.title, port)
         if self._security_issues.requires_tls and not isinstance(err, PortError):
             text["translation_key"] = "tls_required"
         return text

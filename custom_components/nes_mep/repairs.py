@@ -19,11 +19,11 @@ from homeassistant.helpers import issue_registry as ir
 
 from .const import CONF_BAUDRATE, DOMAIN
 from .issues import LAYOUT_CHANGED, PORT_SILENT, TLS_REFUSED, TLS_REQUIRED
-from .link.access import key_of
+from .link.access import key_of, meter_port_of
 from .link.find_meter import find_meter
 from .link.host_clock import host_clock
 from .monitor import async_get_monitor
-from .osgp import DEFAULT_BAUDRATE, MeterError, SecurityMode
+from .osgp import DEFAULT_BAUDRATE, MeterError, MeterPort, SecurityMode
 
 if TYPE_CHECKING:
     import probatio as vol
@@ -109,7 +109,10 @@ class SwitchToTlsFlow(MeterRepairFlow):
         """Prove that the same meter can be read over TLS before anything is changed."""
         entries = self.hass.config_entries
         reason = "not_proven"
-        if not entry.state.recoverable:  # it is being set up right now
+        is_at_mep = meter_port_of(entry.data) is MeterPort.MEP
+        if not (
+            entry.state.recoverable and is_at_mep
+        ):  # or it is being set up right now
             return self._failed(entry, reason)
         # A serial port can be opened only once.
         await entries.async_unload(entry.entry_id)

@@ -16,9 +16,9 @@ from homeassistant.core import HomeAssistant, callback
 from .const import DOMAIN
 from .coordinator import NesMepConfigEntry
 from .history import reach_of
-from .link.access import LinkSecurity
+from .link.access import LinkSecurity, meter_port_of
 from .monitor import async_get_monitor
-from .osgp import MeterError, SecurityMode, best_data_set, is_out_of_reach
+from .osgp import MeterError, MeterPort, SecurityMode, best_data_set, is_out_of_reach
 
 _MODES: Final = {
     SecurityMode.DIGEST: "digest",
@@ -56,13 +56,18 @@ async def system_health_info(hass: HomeAssistant) -> dict[str, Any]:
         await memory.async_load()
     return {
         "meters": len(entries),
-        "security": _together(
-            [_MODES[LinkSecurity.of_entry(entry.data).mode] for entry in entries]
-        ),
+        "security": _together([_security(entry) for entry in entries]),
         "last_reading": _together([memory.last_reading for memory in memories]),
         "load_profile_since": _async_reaches(hass, entries),
         "last_import": _together([memory.last_import for memory in memories]),
     }
+
+
+def _security(entry: NesMepConfigEntry) -> str:
+    """Return how the link to a meter is protected."""
+    if meter_port_of(entry.data) is MeterPort.OPTICAL:
+        return "optical port"
+    return _MODES[LinkSecurity.of_entry(entry.data).mode]
 
 
 async def _async_reaches(

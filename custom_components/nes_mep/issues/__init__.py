@@ -1,6 +1,6 @@
 """The repair issues of a meter: one table.
 
-A refused key is not among them: see key.py.
+A refused key is not among them: see key.py and optical_key.py.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from ..const import DOMAIN
+from ..link.access import meter_port_of
+from ..osgp import MeterPort
 
 CLOCK_WRONG: Final = "clock_wrong"
 LAYOUT_CHANGED: Final = "layout_changed"
@@ -42,6 +44,12 @@ _ISSUES: Final = {
     TLS_REQUIRED: IssueDescription(ir.IssueSeverity.ERROR),
 }
 
+_AT_OPTICAL_PORT: Final = {
+    LINK_DISTURBED: "optical_link_disturbed",
+    PORT_SILENT: "optical_port_silent",
+}
+"""Texts of issues that mean something else at the optical port."""
+
 
 def issue_id(entry: ConfigEntry, issue: str) -> str:
     """Return the id of an issue of an entry."""
@@ -53,14 +61,16 @@ def async_raise_issue(
     hass: HomeAssistant, entry: ConfigEntry, issue: str, **placeholders: str
 ) -> None:
     """Raise an issue about the meter of an entry."""
-    description = _ISSUES[issue]
+    description, texts = _ISSUES[issue], issue
+    if meter_port_of(entry.data) is MeterPort.OPTICAL:
+        texts = _AT_OPTICAL_PORT.get(issue, issue)
     ir.async_create_issue(
         hass,
         DOMAIN,
         issue_id(entry, issue),
         is_fixable=description.is_fixable,
         severity=description.severity,
-        translation_key=issue,
+        translation_key=texts,
         translation_placeholders={"meter": entry.title, **placeholders},
         data={"entry_id": entry.entry_id, "issue": issue},
     )

@@ -1,4 +1,4 @@
-"""The request for a new key, which Home Assistant makes in a reauth flow."""
+"""The request for a new key of the MEP, which Home Assistant makes in a reauth flow."""
 
 from typing import Final
 

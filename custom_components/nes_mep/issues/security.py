@@ -1,4 +1,4 @@
-"""The issues of a meter that accepts another security mode than that of its entry."""
+"""The issues of a MEP that accepts another security mode than that of its entry."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -6,12 +6,13 @@ from typing import Final
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 
-from ..link.access import LinkSecurity, key_of
+from ..link.access import LinkSecurity, key_of, meter_port_of
 from ..link.storage import MeterStorage
 from ..osgp import (
     HostClock,
     KeyKind,
     MeterError,
+    MeterPort,
     PortError,
     SecurityMode,
     TlsError,
@@ -60,7 +61,11 @@ class SecurityIssues:
     @property
     def requires_tls(self) -> bool:
         """Whether the meter accepts TLS and no longer the old mode of its entry."""
-        return not self._is_tls and self._storage.facts.get("requires_tls", False)
+        return (
+            meter_port_of(self._entry.data) is MeterPort.MEP
+            and not self._is_tls
+            and self._storage.facts.get("requires_tls", False)
+        )
 
     @callback
     def async_succeeded(self) -> None:

@@ -8,11 +8,13 @@ from ..const import DOMAIN
 from ..osgp import (
     KeyRefusedError,
     MeterError,
+    MeterPort,
     NoReplyError,
     PortError,
     RefusalError,
     ResponseCode,
     TlsError,
+    TlsRequiredError,
     TlsUnsupportedError,
     UnverifiedReplyError,
 )
@@ -94,6 +96,16 @@ _BY_ERROR: tuple[tuple[type[MeterError], Failure], ...] = (
         ),
     ),
     (
+        TlsRequiredError,
+        Failure(
+            text="optical_tls_required",
+            form="tls_only",
+            kind=FailureKind.AUTHENTICATION_FAILURE,
+            reason="tls_required",
+            can_recover=False,
+        ),
+    ),
+    (
         TlsUnsupportedError,
         Failure(
             text="tls_refused",
@@ -136,6 +148,12 @@ _BY_ERROR: tuple[tuple[type[MeterError], Failure], ...] = (
 )
 """The first match counts."""
 
+_AT_OPTICAL_PORT = {
+    "invalid_auth": "optical_key_refused",
+    "no_reply": "no_optical_reply",
+}
+"""Texts of errors that mean something else at the optical port."""
+
 
 def failure_of(err: MeterError) -> Failure:
     """Return what an error means."""
@@ -152,10 +170,13 @@ class ErrorText(TypedDict):
     translation_placeholders: dict[str, str]
 
 
-def error_text(err: MeterError, meter: str) -> ErrorText:
-    """Return the translated text for an error of the meter client about a meter."""
+def error_text(err: MeterError, meter: str, port: MeterPort) -> ErrorText:
+    """Return the translated text for an error of the meter client at a meter's port."""
+    text = failure_of(err).text
+    if port is MeterPort.OPTICAL:
+        text = _AT_OPTICAL_PORT.get(text, text)
     return {
         "translation_domain": DOMAIN,
-        "translation_key": failure_of(err).text,
+        "translation_key": text,
         "translation_placeholders": {"meter": meter, "error": str(err)},
     }

@@ -6,6 +6,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 
 from ..const import DOMAIN
+from .refused_key import StoredRefusal
 
 
 class StoredLayout(TypedDict):
@@ -33,7 +34,7 @@ class StoredFacts(TypedDict, total=False):
 
     silent_since is when the present silence of the meter began. layout is the newest
     that is known, since layout_since if it was another one before, and confirmed the one
-    that the user knows of. mbus_meters are the ids of M-Bus meters in the order of their
+    that the user knows of. refused_key is that of the optical port. mbus_meters are the ids of M-Bus meters in the order of their
     numbers, by how they are called. counted are the keys of the summations that were not
     zero once. event_mark is the newest entry of the event logs that was told.
     """
@@ -43,6 +44,7 @@ class StoredFacts(TypedDict, total=False):
     layout: StoredLayout
     layout_since: str
     confirmed: StoredLayout
+    refused_key: StoredRefusal
     mbus_meters: dict[str, list[str]]
     counted: list[str]
     event_mark: StoredEventMark

@@ -13,6 +13,7 @@ from ..osgp import (
     NoReplyError,
     PortError,
     TlsError,
+    TlsRequiredError,
     Value,
 )
 from .billing import SlowBilling
@@ -25,7 +26,13 @@ from .tariffs import SlowTariffs
 
 _LOGGER = logging.getLogger(__package__)
 
-_LINK_ERRORS: Final = (PortError, NoReplyError, KeyRefusedError, TlsError)
+_LINK_ERRORS: Final = (
+    PortError,
+    NoReplyError,
+    KeyRefusedError,
+    TlsError,
+    TlsRequiredError,
+)
 """Errors that the next reading would meet as well."""
 
 

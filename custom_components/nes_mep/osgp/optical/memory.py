@@ -48,8 +48,8 @@ class OpticalMemory:
         self.of_key(key).refusal = reason
 
     def allow(self, key: bytes) -> None:
-        """Let a key be shown again, because a person has entered it."""
-        self._keys.pop(_as_shown(key), None)
+        """Let a key be shown again, because a person has entered it, and it was accepted."""
+        self._keys[_as_shown(key)] = ShownKey(is_proven=True)
 
     def end_peace(self) -> None:
         """Let the port be asked at once, because a person wants it."""

@@ -1,0 +1,51 @@
+"""The key of an optical port that the meter refused: it is not shown again by itself."""
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import callback
+
+from ..link.access import key_of
+from ..link.refused_key import refuses, stored_refusal
+from ..link.storage import MeterStorage
+from ..osgp import OpticalMemory
+
+
+class OpticalKeyRefusal:
+    """Remembers over restarts that the meter refused the key of its entry.
+
+    Each attempt with a wrong key raises an alarm in the meter, and some can lock the
+    port. Home Assistant asks for another key at once.
+    """
+
+    def __init__(
+        self, entry: ConfigEntry, storage: MeterStorage, memory: OpticalMemory
+    ) -> None:
+        """Start with what is stored, as soon as that is loaded."""
+        self._entry = entry
+        self._storage = storage
+        self._memory = memory
+
+    @callback
+    def async_recall(self) -> None:
+        """Tell the links what is stored, unless a person has entered this key since."""
+        key, stored = key_of(self._entry.data), self._storage.facts.get("refused_key")
+        if stored and refuses(stored, key) and not self._memory.of_key(key).is_proven:
+            self._memory.refuse(key, stored["reason"])
+
+    @callback
+    def async_refused(self) -> None:
+        """Record that the meter refused the key."""
+        key, stored = key_of(self._entry.data), self._storage.facts.get("refused_key")
+        reason = self._memory.refusal(key)
+        if reason and not (stored and refuses(stored, key)):
+            self._storage.async_change(
+                {**self._storage.facts, "refused_key": stored_refusal(key, reason)}
+            )
+
+    @callback
+    def async_succeeded(self) -> None:
+        """Record that the meter was read."""
+        facts = self._storage.facts
+        if "refused_key" in facts:
+            facts = facts.copy()
+            del facts["refused_key"]
+            self._storage.async_change(facts)
