@@ -61,7 +61,10 @@ def test_arbitrary_bytes_are_survived(chunks: list[bytes]) -> None:
 
 def test_impossible_length_is_passed_over() -> None:
     """A message behind a byte of noise is found at once."""
-    assert Framer().feed(b"\x55" + _frame(b"good")) == [b"good"]
+    framer = Framer()
+    assert framer.feed(b"\x55" + _frame(b"good")) == [b"good"]
+    assert framer.feed(b"\x15") == []
+    assert not framer.pending
 
 
 def test_partial_message_is_dropped_after_silence() -> None:

@@ -129,6 +129,17 @@ async def test_not_found(
     assert caught.value is failures[attempts[-1]]
 
 
+@pytest.mark.parametrize(
+    ("first", "had_reply"), [(NoReplyError, False), (TlsUnsupportedError, True)]
+)
+async def test_reply_before_silence(first: type[MeterError], had_reply: bool) -> None:
+    """Who was silent in the end has answered all the same, if it did so in TLS."""
+    port = _Port({_TLS: first(), _DIGEST: NoReplyError()})
+    with pytest.raises(NoReplyError) as caught:
+        await negotiate(port.open_in)
+    assert caught.value.had_reply is had_reply
+
+
 @pytest.mark.parametrize("error", [NoReplyError, TlsError])
 @pytest.mark.parametrize("mode", [None, SecurityMode.TLS])
 async def test_refused_key_is_the_end(

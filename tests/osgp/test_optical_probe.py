@@ -1,13 +1,15 @@
 """Finding out what a port is, and what reading it does to the MEP."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
-from osgp import Meter, MeterPort, PortError, probe_optical
+from osgp import Meter, MeterPort, NoReplyError, PortError, negotiate, probe_optical
 from tests.driven_clock import driven_clock
 from tests.simulator import (
+    DEFAULT_KEY,
     PROFILES,
     OpticalPort,
     OpticalSettings,
@@ -15,6 +17,8 @@ from tests.simulator import (
     serve_tcp,
 )
 from tests.simulator.optical import READ_KEY, FirstPacket
+
+from .optical_peer import serve
 
 
 @asynccontextmanager
@@ -56,6 +60,29 @@ async def test_probe_of_a_mep() -> None:
         meter = await Meter.open(url, simulated.key, clock=driven_clock())
         assert not meter.silences_mep
         await meter.close()
+
+
+async def test_optical_port_is_asked_as_a_mep() -> None:
+    """One that takes requests of the MEP for damaged packets has not answered them."""
+
+    async def refuse(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        while await reader.read(1024):
+            writer.write(b"\x15")
+
+    async with serve(refuse) as url:
+        with pytest.raises(NoReplyError) as caught:
+            await negotiate(
+                lambda mode, kind: Meter.open(
+                    url,
+                    DEFAULT_KEY,
+                    security=mode,
+                    key_kind=kind,
+                    clock=driven_clock(),
+                )
+            )
+    assert not caught.value.had_reply
 
 
 async def test_probe_of_no_port() -> None:

@@ -56,6 +56,11 @@ class Link(ABC):
         """Whether the meter has answered since the port was opened."""
 
     @property
+    def has_heard(self) -> bool:
+        """Whether anything was received that may be a reply, genuine or not."""
+        return self.statistics.bytes_received > 0
+
+    @property
     @abstractmethod
     def sessions(self) -> int:
         """How many sessions have begun; a new one may be with another meter."""

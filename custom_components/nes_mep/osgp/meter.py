@@ -148,10 +148,8 @@ class Meter:
             learned = await learn(link, identity)
         except BaseException as err:
             if isinstance(err, MeterError):
-                counted = link.statistics
-                err.had_session = counted.tls_handshakes > 0
-                # An alert, which has two bytes, answers nothing.
-                err.had_reply = counted.bytes_received > 2 * counted.alerts
+                err.had_session = link.statistics.tls_handshakes > 0
+                err.had_reply = link.has_heard
             await link.close()
             raise
         return cls(link, identity, learned, known_as, watch)

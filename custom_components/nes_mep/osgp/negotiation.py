@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 import logging
 
-from .errors import KeyRefusedError, NoReplyError, TlsError
+from .errors import KeyRefusedError, MeterError, NoReplyError, TlsError
 from .key import KeyKind
 from .mep.security.modes import SecurityMode
 from .meter import Meter
@@ -53,7 +53,11 @@ async def negotiate(
         mode = SecurityMode.DIGEST
     if mode is SecurityMode.TLS:
         return await _open_by_tls(open_in, key_kind)
-    opened = await _open(open_in, mode, key_kind or KeyKind.BASIC)
+    try:
+        opened = await _open(open_in, mode, key_kind or KeyKind.BASIC)
+    except MeterError as err:
+        err.had_reply |= refused_tls
+        raise
     return replace(opened, refused_tls=refused_tls)
 
 

@@ -83,6 +83,11 @@ class MepClient(Link):
 
     @property
     @override
+    def has_heard(self) -> bool:
+        return self._port.has_heard
+
+    @property
+    @override
     def reply_capacity(self) -> int:
         return self._security.reply_capacity
 

@@ -9,6 +9,9 @@ it, and whether a message is what it seems is for the digest to say.
 LONGEST_MESSAGE = 512
 """More than any meter sends (476); a larger length is not the start of a message."""
 
+_HIGHEST_START = LONGEST_MESSAGE >> 8
+"""The highest first byte of a possible length; no message begins with another."""
+
 _MOST_BYTES = 4096
 """More than a meter sends at once: of a longer chunk, the rest is dropped."""
 
@@ -36,7 +39,12 @@ class Framer:
         received += data[:_MOST_BYTES]
         messages: list[bytes] = []
         start = 0
-        while len(received) - start >= 2 and len(messages) < most:
+        while len(received) > start and len(messages) < most:
+            if received[start] > _HIGHEST_START:
+                start += 1
+                continue
+            if len(received) - start < 2:
+                break
             length = received[start] << 8 | received[start + 1]
             if length > LONGEST_MESSAGE:
                 start += 1

@@ -38,6 +38,10 @@ SESSION_ATTEMPTS = 3
 
 _REQUESTS_REMEMBERED = 8
 """Requests whose late replies are known for what they are."""
+_NO_REPLY = b"\0\x06\x15"
+"""What is no reply: alerts, and the signals of an optical port, to which a request may
+look like damaged packets."""
+
 _MESSAGES_HELD = 8
 """Received messages that may wait to be opened; a meter never sends this many."""
 
@@ -55,7 +59,8 @@ class MessagePort:
 
     The wait for a reply adapts to how late replies have been. A late reply to an
     earlier request is known by its digest, and neither shortens the wait for the
-    present one nor spoils it. What arrives while nobody waits is dropped.
+    present one nor spoils it. What arrives while nobody waits is dropped. has_heard says
+    whether anything came that may be from an MEP.
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class MessagePort:
     ) -> None:
         """Initialize with a device path or a serialx URL; nothing is opened yet."""
         self.is_answering = False
+        self.has_heard = False
         self._port = Port(
             url, self._receive, statistics=statistics, clock=clock, baudrate=baudrate
         )
@@ -227,6 +233,7 @@ class MessagePort:
         alerts = self._framer.alerts
         room = _MESSAGES_HELD - len(self._messages)
         messages = self._framer.feed(data, room)
+        self.has_heard |= bool(messages or data.strip(_NO_REPLY))
         self._statistics.alerts += self._framer.alerts - alerts
         if self._is_listening:
             self._messages.extend(messages)
