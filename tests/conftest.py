@@ -99,6 +99,18 @@ async def path(meter: SimulatedMeter, host_clock: DrivenClock) -> AsyncIterator[
 
 
 @pytest.fixture
+def foreign(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the loopback, all that tests may use, look like another machine by its name."""
+
+    def no_address(host: str) -> None:
+        raise ValueError(host)
+
+    monkeypatch.setattr(
+        "custom_components.nes_mep.link.find_meter.ip_address", no_address
+    )
+
+
+@pytest.fixture
 def everything_enabled() -> Iterator[None]:
     """Add an entity for each register, and enable those that are disabled at first."""
     with (

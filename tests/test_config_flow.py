@@ -126,10 +126,11 @@ async def test_user_sees_what_holds(
     client = await open_frontend(hass, hass_client)
     form = await open_form(client, SETUP, DOMAIN)
     shown = filled_in(form["data_schema"])
-    assert shown == {"advanced": {"security": "automatic", "baudrate": "9600"}}
+    advanced = {"security": "automatic", "baudrate": "9600"}
+    assert shown == {"meter_port": "detect", "advanced": advanced}
 
     advanced = {"security": mode, "baudrate": "9600"}
-    entered = {"port": url, "key": "short", "advanced": advanced}
+    entered = {"port": url, "key": "short", "meter_port": "mep", "advanced": advanced}
     form = await submit(client, SETUP, form, entered)
     assert form["errors"] == {"key": "invalid_key_format"}
     shown = filled_in(form["data_schema"])

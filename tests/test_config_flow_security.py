@@ -205,18 +205,6 @@ async def test_user_insists_on_a_mode_that_does_not_work(
     assert not codes(tls_meter) & TLS_CODES
 
 
-@pytest.fixture
-def foreign(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the loopback, all that tests may use, look like another machine by its name."""
-
-    def no_address(host: str) -> None:
-        raise ValueError(host)
-
-    monkeypatch.setattr(
-        "custom_components.nes_mep.link.find_meter.ip_address", no_address
-    )
-
-
 async def test_user_is_warned_of_an_open_network(
     hass: HomeAssistant,
     meter: SimulatedMeter,
@@ -293,6 +281,7 @@ async def test_reconfigure(
     assert suggested == {
         "port": path,
         "key": None,
+        "meter_port": None,
         "security": "digest",
         "baudrate": "9600",
     }

@@ -26,7 +26,7 @@ _LAYERS = (
     ("mbus", "targets"),
     ("entity",),
     ("config_flow", "repairs", "coordinator"),
-    ("options_flow",),
+    ("options_flow", "setup_forms"),
     ("forms",),
     ("costs",),
     ("monitor",),

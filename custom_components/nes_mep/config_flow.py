@@ -1,10 +1,14 @@
 """The flows: set up a meter, renew its key, and change its link."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 import logging
 from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.config_entries import (
+    SOURCE_REAUTH,
     SOURCE_RECONFIGURE,
     ConfigEntry,
     ConfigEntryState,
@@ -12,27 +16,51 @@ from homeassistant.config_entries import (
     ConfigFlowResult,
     OptionsFlow,
 )
-from homeassistant.const import CONF_PORT
+from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL
 from homeassistant.core import callback
-from homeassistant.helpers.selector import (
-    SelectSelector,
-    SelectSelectorConfig,
-    SelectSelectorMode,
-    SerialPortSelector,
-    TextSelector,
-    TextSelectorConfig,
-    TextSelectorType,
-)
+from homeassistant.helpers.typing import UNDEFINED
 
-from .const import BAUDRATES, CONF_BAUDRATE, CONF_KEY, CONF_SECURITY, DOMAIN
-from .forms import form_section
-from .link.access import LinkSecurity
-from .link.errors import failure_of
-from .link.find_meter import FoundMeter, find_meter, is_exposed
+from .const import (
+    CONF_BAUDRATE,
+    CONF_KEY,
+    CONF_METER_PORT,
+    DEFAULT_SCAN_INTERVAL,
+    DOMAIN,
+    SCAN_INTERVAL_BESIDE_MEP,
+)
+from .link.access import LinkSecurity, meter_port_of
+from .link.choice import LinkChoice
+from .link.errors import form_error
+from .link.find_meter import (
+    FoundMeter,
+    find_at_optical_port,
+    find_meter,
+    is_exposed,
+    is_in_open_network,
+)
 from .link.host_clock import host_clock
 from .link.port import parse_port
+from .monitor import async_get_monitor
 from .options_flow import NesMepOptionsFlow
-from .osgp import DEFAULT_BAUDRATE, KeyRefusedError, MeterError, SecurityMode, parse_key
+from .osgp import (
+    KeyRefusedError,
+    MeterError,
+    MeterPort,
+    NoReplyError,
+    OpticalMemory,
+    SecurityMode,
+    parse_key,
+    probe_optical,
+)
+from .setup_forms import (
+    KEY_SCHEMA,
+    chosen_at_setup,
+    chosen_before,
+    chosen_for,
+    reconfigure_schema,
+    reconfigure_values,
+    setup_schema,
+)
 
 if TYPE_CHECKING:
     import probatio as vol
@@ -41,86 +69,30 @@ else:
 
 _LOGGER = logging.getLogger(__name__)
 
-_ADVANCED = "advanced"
-_AUTOMATIC = "automatic"
-
-_SECURITY_MODES = [
-    mode.value for mode in (SecurityMode.TLS, SecurityMode.DIGEST, SecurityMode.RC4)
-]
-
-_KEY_SELECTOR = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
-
-
-def _security_selector(*choices: str) -> SelectSelector:
-    """Return a selector of security modes, and of further choices."""
-    return SelectSelector(
-        SelectSelectorConfig(
-            options=[*choices, *_SECURITY_MODES],
-            translation_key=CONF_SECURITY,
-            mode=SelectSelectorMode.DROPDOWN,
-        )
-    )
-
-
-_BAUDRATE_SELECTOR = SelectSelector(
-    SelectSelectorConfig(
-        options=[str(baudrate) for baudrate in BAUDRATES],
-        mode=SelectSelectorMode.DROPDOWN,
-    )
-)
-
-
-def _user_schema(shown: Mapping[str, Any]) -> vol.Schema:
-    """Return the schema of the setup, which shows what was entered before."""
-    usual = {CONF_SECURITY: _AUTOMATIC, CONF_BAUDRATE: str(DEFAULT_BAUDRATE)}
-    advanced = {**usual, **shown.get(_ADVANCED, {})}
-    return vol.Schema(
-        {
-            vol.Required(CONF_PORT): SerialPortSelector(),
-            vol.Required(CONF_KEY): _KEY_SELECTOR,
-            vol.Optional(_ADVANCED, default=advanced): form_section(
-                {
-                    CONF_SECURITY: _security_selector(_AUTOMATIC),
-                    CONF_BAUDRATE: _BAUDRATE_SELECTOR,
-                },
-                advanced,
-                collapsed=advanced == usual,
-            ),
-        }
-    )
-
-
-RECONFIGURE_SCHEMA = vol.Schema(
-    {
-        vol.Required(CONF_PORT): SerialPortSelector(),
-        vol.Optional(CONF_KEY): _KEY_SELECTOR,
-        # No automatic: the way from TLS to the old mode is taken on purpose.
-        vol.Required(CONF_SECURITY): _security_selector(),
-        vol.Optional(CONF_BAUDRATE): _BAUDRATE_SELECTOR,
-    }
-)
-
-REAUTH_SCHEMA = vol.Schema({vol.Required(CONF_KEY): _KEY_SELECTOR})
-
-
-def _baudrate_of(entry: ConfigEntry) -> int:
-    """Return the baud rate of an entry; before it could be chosen, it was the default."""
-    baudrate: int = entry.data.get(CONF_BAUDRATE, DEFAULT_BAUDRATE)
-    return baudrate
+type _Form = Callable[[dict[str, str]], ConfigFlowResult]
+"""Shows a form with errors."""
 
 
 class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
-    """Asks for port and key, proves both, and identifies the meter."""
+    """Asks how a meter is reached, proves it, and identifies the meter.
+
+    Setup, change and renewal of the key go the same way: what was chosen is checked,
+    proved and stored, or its form is shown again.
+    """
 
     VERSION = 1
     # Since 2, entries say which mode of security they use; before, it was the digest.
     MINOR_VERSION = 2
 
+    _choice: LinkChoice
+    _form: _Form
+    _found: FoundMeter
+
     def __init__(self) -> None:
-        """Start with nothing found."""
-        self._title = ""
-        self._description: str | None = None
-        self._data: dict[str, Any] = {}
+        """Start with nothing chosen."""
+        self._memories: defaultdict[str, OpticalMemory] = defaultdict(OpticalMemory)
+        """What is known of the optical port behind each port."""
+        self._warned_of: set[str] = set()
 
     @staticmethod
     @callback
@@ -129,58 +101,122 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
         """Return the options flow."""
         return NesMepOptionsFlow()
 
+    # The forms
+
     @override
     async def async_step_user(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Set up a meter by its port and key."""
-        errors: dict[str, str] = {}
-        if user_input is not None:
-            choice = user_input[_ADVANCED][CONF_SECURITY]
-            mode = None if choice == _AUTOMATIC else SecurityMode(choice)
-            baudrate = int(user_input[_ADVANCED][CONF_BAUDRATE])
-            port, key = user_input[CONF_PORT], user_input[CONF_KEY]
-            errors = self._port_errors(port) | self._key_errors(key, mode)
-            if not errors:
-                port = parse_port(port)
-                found, errors = await self._async_find(port, key, mode, baudrate)
-                if found is not None:
-                    identity = found.identity
-                    await self.async_set_unique_id(identity.serial_number)
-                    self._abort_if_unique_id_configured()
-                    self._title = f"{identity.model} {identity.serial_number}"
-                    if found.refused_tls:
-                        self._description = "refused_tls"
-                    return await self._async_keep(port, key, baudrate, found.security)
+        form = partial(self._show_setup, user_input or {})
+        if user_input is None:
+            return form({})
+        return await self._async_take(chosen_at_setup(user_input), form)
+
+    @callback
+    def _show_setup(
+        self, shown: dict[str, Any], errors: dict[str, str]
+    ) -> ConfigFlowResult:
         return self.async_show_form(
             step_id="user",
-            data_schema=self.add_suggested_values_to_schema(
-                _user_schema(user_input or {}), user_input
-            ),
+            data_schema=self._filled_in(setup_schema(shown), shown),
             errors=errors,
         )
 
-    async def _async_keep(
-        self, port: str, key: str, baudrate: int, security: LinkSecurity
-    ) -> ConfigFlowResult:
-        """Store what was proved to work, after a warning if one is due."""
-        self._data = {
-            CONF_PORT: port,
-            CONF_KEY: key,
-            CONF_BAUDRATE: baudrate,
-            **security.entry_data,
-        }
-        if is_exposed(port, security):
-            if self.source == SOURCE_RECONFIGURE:
-                await self._async_go_on(self._get_reconfigure_entry())
-            return await self.async_step_unencrypted()
-        return self._async_finish()
+    def _filled_in(self, schema: vol.Schema, shown: dict[str, Any]) -> vol.Schema:
+        """Return a schema that shows what was entered, where its defaults do not."""
+        shown = {name: shown[name] for name in shown if name != CONF_METER_PORT}
+        return self.add_suggested_values_to_schema(schema, shown)
 
-    async def _async_go_on(self, entry: ConfigEntry) -> None:
-        """Set up an entry that was not changed, so that its meter is read as before."""
-        # Not a reload, which would end the flow that asks for the key.
-        if entry.state is ConfigEntryState.NOT_LOADED:
-            await self.hass.config_entries.async_setup(entry.entry_id)
+    async def async_step_optical(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the key of an optical port that was detected."""
+        if user_input is None:
+            shown = {CONF_KEY: self._choice.key}
+            return self._show_key_form("optical", shown, {})
+        return await self._async_take(
+            replace(self._choice, key=user_input[CONF_KEY]),
+            partial(self._show_key_form, "optical", user_input),
+        )
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Change how the same meter is reached."""
+        entry = self._get_reconfigure_entry()
+        form = partial(self._show_change, user_input or reconfigure_values(entry))
+        if user_input is None:
+            return form({})
+        choice = chosen_for(entry, user_input)
+        moves = choice.meter_port is not meter_port_of(entry.data)
+        if moves and not user_input.get(CONF_KEY):  # each port has keys of its own
+            return form({CONF_KEY: "key_required"})
+        return await self._async_take(choice, form)
+
+    @callback
+    def _show_change(
+        self, shown: dict[str, Any], errors: dict[str, str]
+    ) -> ConfigFlowResult:
+        entry = self._get_reconfigure_entry()
+        return self.async_show_form(
+            step_id="reconfigure",
+            data_schema=self._filled_in(reconfigure_schema(entry, shown), shown),
+            description_placeholders={"meter": entry.title},
+            errors=errors,
+        )
+
+    async def async_step_reauth(
+        self, entry_data: Mapping[str, Any]
+    ) -> ConfigFlowResult:
+        """Start to renew the key, which the meter refuses."""
+        if meter_port_of(entry_data) is MeterPort.OPTICAL:
+            return await self.async_step_reauth_optical()
+        return await self.async_step_reauth_confirm()
+
+    async def async_step_reauth_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the key; store it if the same meter accepts it in the same mode."""
+        return await self._async_renew_key("reauth_confirm", user_input)
+
+    async def async_step_reauth_optical(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the key of the optical port; store it if the same meter accepts it."""
+        return await self._async_renew_key("reauth_optical", user_input)
+
+    async def _async_renew_key(
+        self, step_id: str, user_input: dict[str, Any] | None
+    ) -> ConfigFlowResult:
+        form = partial(self._show_key_form, step_id, user_input or {})
+        if user_input is None:
+            return form({})
+        entry = self._get_reauth_entry()
+        return await self._async_take(chosen_before(entry, user_input[CONF_KEY]), form)
+
+    @callback
+    def _show_key_form(
+        self, step_id: str, shown: dict[str, Any], errors: dict[str, str]
+    ) -> ConfigFlowResult:
+        entry = self._changed_entry
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(KEY_SCHEMA, shown),
+            description_placeholders={"meter": entry.title} if entry else None,
+            errors=errors,
+        )
+
+    async def async_step_key_in_clear(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Warn that the key of the optical port would cross a network in clear."""
+        if user_input is None:
+            return self.async_show_form(
+                step_id="key_in_clear", data_schema=vol.Schema({})
+            )
+        self._warned_of.add(self._choice.port)
+        return await self._async_prove()
 
     async def async_step_unencrypted(
         self, user_input: dict[str, Any] | None = None
@@ -192,101 +228,37 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
             )
         return self._async_finish()
 
-    @callback
-    def _async_finish(self) -> ConfigFlowResult:
-        """Make the entry, or change the one that is reconfigured."""
-        if self.source == SOURCE_RECONFIGURE:
-            return self.async_update_reload_and_abort(
-                self._get_reconfigure_entry(), data_updates=self._data
-            )
-        return self.async_create_entry(
-            title=self._title, data=self._data, description=self._description
-        )
+    # From a choice to an entry
 
-    async def async_step_reconfigure(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Change the port, the key or the security mode of the same meter."""
-        entry = self._get_reconfigure_entry()
-        errors: dict[str, str] = {}
-        if user_input is not None:
-            port = user_input[CONF_PORT]
-            key = user_input.get(CONF_KEY) or entry.data[CONF_KEY]
-            mode = SecurityMode(user_input[CONF_SECURITY])
-            baudrate = int(user_input.get(CONF_BAUDRATE, _baudrate_of(entry)))
-            errors = self._port_errors(port) | self._key_errors(key, mode)
-            if not errors:
-                port = parse_port(port)
-                found, errors = await self._async_prove(
-                    entry, port, key, mode, baudrate
-                )
-                if found is not None:
-                    return await self._async_keep(port, key, baudrate, found.security)
-        return self.async_show_form(
-            step_id="reconfigure",
-            data_schema=self.add_suggested_values_to_schema(
-                RECONFIGURE_SCHEMA,
-                user_input
-                or {
-                    CONF_PORT: entry.data[CONF_PORT],
-                    CONF_SECURITY: LinkSecurity.of_entry(entry.data).mode.value,
-                    CONF_BAUDRATE: str(_baudrate_of(entry)),
-                },
-            ),
-            description_placeholders={"meter": entry.title},
-            errors=errors,
-        )
-
-    async def async_step_reauth(
-        self, entry_data: Mapping[str, Any]
-    ) -> ConfigFlowResult:
-        """Start to renew the key, which the meter refuses."""
-        return await self.async_step_reauth_confirm()
-
-    async def async_step_reauth_confirm(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Ask for the key; store it if the same meter accepts it in the same mode."""
-        entry = self._get_reauth_entry()
-        errors: dict[str, str] = {}
-        if user_input is not None:
-            key, mode = user_input[CONF_KEY], LinkSecurity.of_entry(entry.data).mode
-            errors = self._key_errors(key, mode)
-            if not errors:
-                found, errors = await self._async_prove(
-                    entry, entry.data[CONF_PORT], key, mode, _baudrate_of(entry)
-                )
-                if found is not None:
-                    return self.async_update_reload_and_abort(
-                        entry, data_updates=user_input | found.security.entry_data
-                    )
-        return self.async_show_form(
-            step_id="reauth_confirm",
-            data_schema=self.add_suggested_values_to_schema(REAUTH_SCHEMA, user_input),
-            description_placeholders={"meter": entry.title},
-            errors=errors,
-        )
+    async def _async_take(self, choice: LinkChoice, form: _Form) -> ConfigFlowResult:
+        """Check a choice and prove it; show its form again if something is wrong."""
+        if errors := choice.errors or self._errors_beside_others(choice):
+            return form(errors)
+        choice = replace(choice, port=parse_port(choice.port))
+        self._choice, self._form = choice, form
+        if choice.is_optical:
+            if self._memories[choice.port].refusal(choice.parsed_key):
+                return form({CONF_KEY: "optical_key_refused_before"})
+            if is_in_open_network(choice.port) and self._must_warn_of(choice.port):
+                return await self.async_step_key_in_clear()
+        return await self._async_prove()
 
     @callback
-    def _port_errors(self, text: str) -> dict[str, str]:
-        """Return what is wrong with a port, before it is opened."""
-        try:
-            port = parse_port(text)
-        except ValueError:
-            return {CONF_PORT: "invalid_port"}
+    def _must_warn_of(self, port: str) -> bool:
+        """Return whether nobody was told yet what a network at a port can see."""
+        return self.source != SOURCE_REAUTH and port not in self._warned_of
+
+    @callback
+    def _errors_beside_others(self, choice: LinkChoice) -> dict[str, str]:
+        """Return what is wrong with a choice because of other entries, by field."""
         # Another entry polls on this port, which cannot be opened twice.
+        port = parse_port(choice.port)
         if any(entry.data[CONF_PORT] == port for entry in self._other_entries):
             return {CONF_PORT: "port_in_use"}
-        return {}
-
-    @callback
-    def _key_errors(self, text: str, mode: SecurityMode | None) -> dict[str, str]:
-        """Return what is wrong with a key, before it is used in a mode of security."""
-        try:
-            key = parse_key(text)
-        except ValueError:
-            return {CONF_KEY: "invalid_key_format"}
-        if mode not in {None, SecurityMode.TLS} and self._is_used_in_tls(key):
+        if choice.is_optical:
+            # It would cross the air in clear, to a port that refuses it.
+            return {CONF_KEY: "key_of_mep"} if self._is_key_of_mep(choice) else {}
+        if choice.mode not in {None, SecurityMode.TLS} and self._is_used_in_tls(choice):
             return {CONF_KEY: "key_used_in_tls"}
         return {}
 
@@ -300,57 +272,188 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
         ]
 
     @callback
-    def _is_used_in_tls(self, key: bytes) -> bool:
+    def _is_used_in_tls(self, choice: LinkChoice) -> bool:
         """Return whether another entry uses a key in TLS: the old mode would expose it."""
         return any(
             LinkSecurity.of_entry(entry.data).mode is SecurityMode.TLS
-            and parse_key(entry.data[CONF_KEY]) == key
+            and _is_mep_key(choice.key, entry)
             for entry in self._other_entries
         )
 
-    async def _async_prove(
-        self,
-        entry: ConfigEntry,
-        port: str,
-        key_text: str,
-        mode: SecurityMode,
-        baudrate: int,
-    ) -> tuple[FoundMeter | None, dict[str, str]]:
-        """Find the meter of an entry, which is not read meanwhile.
+    @callback
+    def _is_key_of_mep(self, choice: LinkChoice) -> bool:
+        """Return whether an entry uses a key at the MEP of a meter."""
+        return any(
+            _is_mep_key(choice.key, entry)
+            for entry in self._async_current_entries(include_ignore=False)
+        )
 
-        Aborts the flow if it is another meter. Unless it is found, it is read as before.
-        """
-        # A serial port can be opened once only.
-        if port == entry.data[CONF_PORT]:
+    @property
+    def _changed_entry(self) -> ConfigEntry | None:
+        """The entry that the flow changes, None at the setup."""
+        if self.source == SOURCE_RECONFIGURE:
+            return self._get_reconfigure_entry()
+        return self._get_reauth_entry() if self.source == SOURCE_REAUTH else None
+
+    async def _async_prove(self) -> ConfigFlowResult:
+        """Find the meter of the choice; show the form again if it is not found."""
+        choice, entry = self._choice, self._changed_entry
+        if entry is not None:
+            await self._async_release(entry)
+        try:
+            self._found = await self._async_find()
+        except MeterError as err:
+            _LOGGER.debug("The meter was not identified: %s", err)
+            if await self._async_detects_optical_port(err):
+                self._choice = replace(choice, meter_port=MeterPort.OPTICAL)
+                return await self.async_step_optical()
+            field = CONF_KEY if isinstance(err, KeyRefusedError) else "base"
+            errors = {field: form_error(err, choice.meter_port)}
+        except Exception:
+            # As in each config flow: the form stays open, and the log has the traceback.
+            _LOGGER.exception("Unexpected error while the meter was identified")
+            errors = {"base": "unknown"}
+        else:
+            return await self._async_keep()
+        if entry is not None:
+            await self._async_go_on(entry)
+        return self._form(errors)
+
+    async def _async_release(self, entry: ConfigEntry) -> None:
+        """Stop to read the meter of an entry: a serial port can be opened once only."""
+        if self._choice.port == entry.data[CONF_PORT]:
             async with entry.setup_lock:
                 pass  # let a setup that is under way come to its end
         if entry.state.recoverable:
             await self.hass.config_entries.async_unload(entry.entry_id)
-        found, errors = await self._async_find(port, key_text, mode, baudrate)
-        if found is None or found.identity.serial_number != entry.unique_id:
-            await self._async_go_on(entry)
-        if found is not None:
-            await self.async_set_unique_id(found.identity.serial_number)
-            self._abort_if_unique_id_mismatch(reason="wrong_meter")
-        return found, errors
 
-    async def _async_find(
-        self, port: str, key_text: str, mode: SecurityMode | None, baudrate: int
-    ) -> tuple[FoundMeter | None, dict[str, str]]:
-        """Return the meter behind a port, or the errors to show in the form."""
-        key = parse_key(key_text)
-        if self._is_used_in_tls(key):
-            mode = SecurityMode.TLS
-        try:
-            found = await find_meter(
-                port, key, mode, baudrate=baudrate, clock=host_clock(self.hass)
+    async def _async_go_on(self, entry: ConfigEntry) -> None:
+        """Set up an entry that was not changed, so that its meter is read as before."""
+        # Not a reload, which would end the flow that asks for the key.
+        if entry.state is ConfigEntryState.NOT_LOADED:
+            await self.hass.config_entries.async_setup(entry.entry_id)
+
+    async def _async_find(self) -> FoundMeter:
+        """Return the meter of the choice. Raises MeterError."""
+        choice, clock = self._choice, host_clock(self.hass)
+        key = choice.parsed_key
+        if choice.is_optical:
+            memory = self._memories[choice.port]
+            memory.end_peace()
+            return await find_at_optical_port(
+                choice.port, key, memory=memory, clock=clock
             )
+        mode = SecurityMode.TLS if self._is_used_in_tls(choice) else choice.mode
+        return await find_meter(
+            choice.port, key, mode, baudrate=choice.baudrate, clock=clock
+        )
+
+    async def _async_detects_optical_port(self, failure: MeterError) -> bool:
+        """Return whether an optical port is where no MEP said anything at all."""
+        choice = self._choice
+        if (
+            choice.meter_port is not None
+            or failure.had_reply
+            or not isinstance(failure, NoReplyError)
+            or self._is_key_of_mep(choice)
+        ):
+            return False
+        try:
+            return await probe_optical(choice.port, clock=host_clock(self.hass))
         except MeterError as err:
-            _LOGGER.debug("The meter was not identified: %s", err)
-            field = CONF_KEY if isinstance(err, KeyRefusedError) else "base"
-            return None, {field: failure_of(err).form}
-        except Exception:
-            # As in each config flow: the form stays open, and the log has the traceback.
-            _LOGGER.exception("Unexpected error while the meter was identified")
-            return None, {"base": "unknown"}
-        return found, {}
+            _LOGGER.debug("The optical port was not looked for: %s", err)
+            return False
+
+    async def _async_keep(self) -> ConfigFlowResult:
+        """Store what was proved, after a warning if one is due.
+
+        Aborts if it is another meter than it should be, or one that has an entry.
+        """
+        entry, serial_number = self._changed_entry, self._found.identity.serial_number
+        await self.async_set_unique_id(serial_number)
+        if entry is None:
+            self._abort_if_unique_id_configured()
+        else:
+            if serial_number != entry.unique_id:
+                await self._async_go_on(entry)
+            self._abort_if_unique_id_mismatch(reason="wrong_meter")
+        if (
+            not self._choice.is_optical
+            and self.source != SOURCE_REAUTH
+            and is_exposed(self._choice.port, self._found.security)
+        ):
+            if entry is not None:
+                await self._async_go_on(entry)
+            return await self.async_step_unencrypted()
+        return self._async_finish()
+
+    @property
+    def _data(self) -> dict[str, Any]:
+        """What an entry stores of the choice."""
+        choice, entry = self._choice, self._changed_entry
+        security = {} if choice.is_optical else self._found.security.entry_data
+        if entry is not None and self.source == SOURCE_REAUTH:
+            return {**entry.data, CONF_KEY: choice.key, **security}
+        return {
+            CONF_PORT: choice.port,
+            CONF_KEY: choice.key,
+            **(
+                {CONF_METER_PORT: MeterPort.OPTICAL.value}
+                if choice.is_optical
+                else {CONF_BAUDRATE: choice.baudrate}
+            ),
+            **security,
+        }
+
+    @callback
+    def _async_finish(self) -> ConfigFlowResult:
+        """Make the entry, or change the one that the flow is about."""
+        entry, found = self._changed_entry, self._found
+        options, is_slowed = self._options
+        remark = "beside_mep" if is_slowed else None
+        if found.refused_tls:
+            remark = "refused_tls"
+        if entry is None:
+            return self.async_create_entry(
+                title=f"{found.identity.model} {found.identity.serial_number}",
+                data=self._data,
+                options=options,
+                description=remark,
+            )
+        if self._choice.is_optical:
+            # What it remembers is of before.
+            memory = async_get_monitor(self.hass, entry).optical_memory
+            memory.allow(self._choice.parsed_key)
+            memory.end_peace()
+        return self.async_update_reload_and_abort(
+            entry,
+            data=self._data,
+            options=options,
+            reason=f"reconfigured_{remark}" if remark else UNDEFINED,
+        )
+
+    @property
+    def _options(self) -> tuple[dict[str, Any], bool]:
+        """The options of the entry, and whether it is polled less often from now on.
+
+        A meter that begins to be read at its optical port, at the expense of its MEP, is.
+        """
+        entry = self._changed_entry
+        options = dict(entry.options) if entry else {}
+        is_new = entry is None or meter_port_of(entry.data) is not MeterPort.OPTICAL
+        interval = options.get(CONF_SCAN_INTERVAL, DEFAULT_SCAN_INTERVAL)
+        if not (
+            is_new and self._found.silences_mep and interval < SCAN_INTERVAL_BESIDE_MEP
+        ):
+            return options, False
+        return options | {CONF_SCAN_INTERVAL: SCAN_INTERVAL_BESIDE_MEP}, True
+
+
+def _is_mep_key(text: str, entry: ConfigEntry) -> bool:
+    """Return whether a text is the key that an entry uses at the MEP."""
+    if meter_port_of(entry.data) is not MeterPort.MEP:
+        return False
+    try:
+        return parse_key(text) == parse_key(entry.data[CONF_KEY])
+    except ValueError:
+        return False

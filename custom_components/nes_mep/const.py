@@ -27,6 +27,8 @@ BAUDRATES: Final = (2400, 4800, 9600, 14400, 19200, 28800, 38400, 57600, 115200)
 
 DEFAULT_SCAN_INTERVAL: Final = 10
 """Seconds between two polls."""
+SCAN_INTERVAL_BESIDE_MEP: Final = 60
+"""The same where the MEP is dead while the meter is read at its optical port."""
 MIN_SCAN_INTERVAL: Final = 2
 MAX_SCAN_INTERVAL: Final = 3600
 

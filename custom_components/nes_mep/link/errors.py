@@ -151,8 +151,13 @@ _BY_ERROR: tuple[tuple[type[MeterError], Failure], ...] = (
 _AT_OPTICAL_PORT = {
     "invalid_auth": "optical_key_refused",
     "no_reply": "no_optical_reply",
+    "not_verified": "optical_not_verified",
 }
 """Texts of errors that mean something else at the optical port."""
+
+
+def _text_at(port: MeterPort | None, text: str) -> str:
+    return _AT_OPTICAL_PORT.get(text, text) if port is MeterPort.OPTICAL else text
 
 
 def failure_of(err: MeterError) -> Failure:
@@ -172,11 +177,13 @@ class ErrorText(TypedDict):
 
 def error_text(err: MeterError, meter: str, port: MeterPort) -> ErrorText:
     """Return the translated text for an error of the meter client at a meter's port."""
-    text = failure_of(err).text
-    if port is MeterPort.OPTICAL:
-        text = _AT_OPTICAL_PORT.get(text, text)
     return {
         "translation_domain": DOMAIN,
-        "translation_key": text,
+        "translation_key": _text_at(port, failure_of(err).text),
         "translation_placeholders": {"meter": meter, "error": str(err)},
     }
+
+
+def form_error(err: MeterError, port: MeterPort | None) -> str:
+    """Return the text that a dialog shows for an error at a meter's port."""
+    return _text_at(port, failure_of(err).form)

@@ -1,6 +1,6 @@
 """Finding the meter behind a port, and the security of its link."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -9,6 +9,8 @@ from ..osgp import (
     HostClock,
     Meter,
     MeterIdentity,
+    MeterPort,
+    OpticalMemory,
     SecurityMode,
     negotiate,
 )
@@ -18,14 +20,16 @@ from .port import NETWORK_SCHEMES
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundMeter:
-    """The meter behind a port, and how the link to it is protected.
+    """The meter behind a port, and how the link to its MEP is protected.
 
-    refused_tls says whether TLS was tried before, and the meter did answer.
+    refused_tls says whether TLS was tried before, and the meter did answer. silences_mep
+    says whether the MEP is dead while the meter is read, at its optical port.
     """
 
     identity: MeterIdentity
-    security: LinkSecurity
-    refused_tls: bool
+    security: LinkSecurity = field(default_factory=LinkSecurity)
+    refused_tls: bool = False
+    silences_mep: bool = False
 
 
 async def find_meter(
@@ -54,10 +58,25 @@ async def find_meter(
     )
 
 
+async def find_at_optical_port(
+    port: str, key: bytes, *, memory: OpticalMemory, clock: HostClock
+) -> FoundMeter:
+    """Return the meter whose optical port is behind a port. Raises MeterError."""
+    meter = await Meter.open(
+        port, key, port=MeterPort.OPTICAL, optical_memory=memory, clock=clock
+    )
+    silences_mep = meter.silences_mep
+    await meter.close()
+    return FoundMeter(identity=meter.identity, silences_mep=silences_mep)
+
+
 def is_exposed(port: str, security: LinkSecurity) -> bool:
     """Return whether others on the network can see or change the readings."""
-    if security.mode is SecurityMode.TLS:
-        return False
+    return security.mode is not SecurityMode.TLS and is_in_open_network(port)
+
+
+def is_in_open_network(port: str) -> bool:
+    """Return whether others on the network can see or change what a port carries."""
     address = urlsplit(port)
     if address.scheme not in NETWORK_SCHEMES:
         return False
