@@ -153,6 +153,20 @@ async def test_what_was_prepared_is_not_asked_again(
 
 
 @_EVERY_PROFILE
+async def test_hardware_is_asked_for_once(
+    meter: Meter, simulated: SimulatedMeter
+) -> None:
+    """What several tables depend on is read once, and the phases are known."""
+    simulated.requests.clear()
+    for name in meter.slow_tables:
+        await meter.read_slow_table(name)
+    asked = [request.table for request in simulated.requests]
+    assert asked.count(parse_table("ET29")) == 1
+    # How many outages ET09 has, and the wiring.
+    assert asked.count(parse_table("ET04")) == 2
+
+
+@_EVERY_PROFILE
 async def test_events(meter: Meter, simulated: SimulatedMeter) -> None:
     """All events of all logs by their number, newest last, and only new ones."""
     events = await meter.read_events()

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from .discovery import MeterIdentity
-from .link import Link
 from .registers import Value
-from .slow_table import QUARTER_HOUR, Reader, SlowTable
+from .slow_table import QUARTER_HOUR, Reader, SlowTable, SlowTableSource
 from .tables.messages import (
     DISPLAY_TEXTS_OFFSET,
     MESSAGE_OFFSET,
@@ -22,18 +20,18 @@ _ET90 = parse_table("ET90")
 _ET97 = parse_table("ET97")
 
 
-async def _prepare_message(link: Link, identity: MeterIdentity) -> Reader:
-    firmware = identity.firmware_version
+async def _prepare_message(source: SlowTableSource) -> Reader:
+    firmware = source.identity.firmware_version
     length = message_length(firmware)
 
     async def read() -> Mapping[str, Value | None]:
         """Return nothing before the first message, and None after it."""
         message = decode_message(
-            await link.read(_ET55, MESSAGE_OFFSET, length), firmware
+            await source.link.read(_ET55, MESSAGE_OFFSET, length), firmware
         )
         if message is None:
             return {}
-        if not message.is_shown(link.clock.now()):
+        if not message.is_shown(source.link.clock.now()):
             return {"message": None}
         return {
             "message": message.text,
@@ -45,15 +43,17 @@ async def _prepare_message(link: Link, identity: MeterIdentity) -> Reader:
     return read
 
 
-async def _prepare_display_texts(link: Link, identity: MeterIdentity) -> Reader | None:
-    if not _has_display_texts(identity.firmware_version):
+async def _prepare_display_texts(source: SlowTableSource) -> Reader | None:
+    if not _has_display_texts(source.identity.firmware_version):
         return None
-    length = display_texts_length(await link.read(_ET90, DISPLAY_TEXTS_OFFSET, 1))
+    length = display_texts_length(
+        await source.link.read(_ET90, DISPLAY_TEXTS_OFFSET, 1)
+    )
     if not length:
         return None
 
     async def read() -> Mapping[str, Value | None]:
-        texts = decode_display_texts(await link.read(_ET97, 0, length))
+        texts = decode_display_texts(await source.link.read(_ET97, 0, length))
         return {f"display_text_{n}": text or None for n, text in enumerate(texts, 1)}
 
     return read

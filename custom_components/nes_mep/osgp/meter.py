@@ -27,7 +27,7 @@ from .port import DEFAULT_BAUDRATE
 from .register_tables import RegisterTables
 from .registers import Register, RegisterMap, Value, locate_registers
 from .requests import ReadRequest
-from .slow_table import Reader, SlowTable
+from .slow_table import Reader, SlowTable, SlowTableSource
 from .slow_tables import SLOW_TABLES
 from .statistics import LinkStatistics
 from .table_contents import Plain, table_contents
@@ -98,6 +98,7 @@ class Meter:
         self._known_as = known_as
         self._watch = watch
         self._readers: dict[str, Reader | None] = {}
+        self._slow_source: SlowTableSource
         self._event_logs: EventLogs | None = None
         self._device_dimensions: DeviceDimensions | None = None
         self._extended_log: ExtendedLog
@@ -272,9 +273,7 @@ class Meter:
         Raises MeterError, and RefusalError when the meter refuses a table.
         """
         if name not in self._readers:
-            self._readers[name] = await SLOW_TABLES[name].prepare(
-                self._link, self.identity
-            )
+            self._readers[name] = await SLOW_TABLES[name].prepare(self._slow_source)
         reader = self._readers[name]
         return None if reader is None else await reader()
 
@@ -421,6 +420,9 @@ class Meter:
         self._use(learned)
         self._tables = RegisterTables(self._link)
         self._readers.clear()
+        self._slow_source = SlowTableSource(
+            self._link, self.identity, learned.facts.phases
+        )
         self._event_logs = None
         self._device_dimensions = None
         self._extended_log = ExtendedLog(self.identity.firmware_version)

@@ -3,9 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from .discovery import MeterIdentity
+from .discovery import MeterIdentity, read_hardware, read_phases
 from .link import Link
 from .registers import Value
+from .tables.identity import Phases
+from .tables.status import Hardware
 
 MINUTE = 60.0
 QUARTER_HOUR = 900.0
@@ -15,6 +17,31 @@ type Reader = Callable[[], Awaitable[Mapping[str, Value | None]]]
 """Reads the values of a slow table; raises MeterError. None is no value at present.
 
 A key with a dot is an attribute of what is before the dot."""
+
+
+@dataclass(slots=True)
+class SlowTableSource:
+    """The meter that slow tables are read from, and what several of them depend on.
+
+    That is asked for once. phases are None while the meter has not told them.
+    """
+
+    link: Link
+    identity: MeterIdentity
+    phases: Phases | None
+    hardware: Hardware | None = None
+
+    async def ask_phases(self) -> Phases:
+        """Return the phases that the meter measures. Raises MeterError."""
+        if self.phases is None:
+            self.phases = await read_phases(self.link)
+        return self.phases
+
+    async def ask_hardware(self) -> Hardware:
+        """Return what is built into the meter. Raises MeterError."""
+        if self.hardware is None:
+            self.hardware = await read_hardware(self.link)
+        return self.hardware
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +55,4 @@ class SlowTable:
 
     name: str
     period: float
-    prepare: Callable[[Link, MeterIdentity], Awaitable[Reader | None]]
+    prepare: Callable[[SlowTableSource], Awaitable[Reader | None]]

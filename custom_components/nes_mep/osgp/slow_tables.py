@@ -7,13 +7,13 @@ flat, by the keys under which they are shown.
 from collections.abc import Mapping
 from functools import partial
 
-from .discovery import MeterIdentity, read_hardware, read_log_dimensions, read_phases
+from .discovery import read_log_dimensions
 from .errors import RefusalError
 from .link import Link
 from .messages import MESSAGE_TABLES
 from .refusals import is_out_of_reach
 from .registers import Value
-from .slow_table import MINUTE, QUARTER_HOUR, Reader, SlowTable
+from .slow_table import MINUTE, QUARTER_HOUR, Reader, SlowTable, SlowTableSource
 from .switching import SWITCHING_TABLES
 from .tables.clock import (
     LOCAL_CLOCK_LENGTH,
@@ -61,17 +61,17 @@ _ET81 = parse_table("ET81")
 _OUTAGE_LOG = "ET81"
 
 
-async def _prepare_clock(link: Link, _identity: MeterIdentity) -> Reader:
+async def _prepare_clock(source: SlowTableSource) -> Reader:
     async def read() -> Mapping[str, Value]:
-        clock = decode_utc_clock(await link.read(_BT52, 0, UTC_CLOCK_LENGTH))
-        return {"clock_drift": (clock.time - link.clock.now()).total_seconds()}
+        clock = decode_utc_clock(await source.link.read(_BT52, 0, UTC_CLOCK_LENGTH))
+        return {"clock_drift": (clock.time - source.link.clock.now()).total_seconds()}
 
     return read
 
 
-async def _prepare_tariff(link: Link, _identity: MeterIdentity) -> Reader:
+async def _prepare_tariff(source: SlowTableSource) -> Reader:
     async def read() -> Mapping[str, Value]:
-        clock = decode_local_clock(await link.read(_BT55, 0, LOCAL_CLOCK_LENGTH))
+        clock = decode_local_clock(await source.link.read(_BT55, 0, LOCAL_CLOCK_LENGTH))
         return {
             "active_tariff": clock.tier + 1,
             "season": clock.season + 1,
@@ -82,19 +82,19 @@ async def _prepare_tariff(link: Link, _identity: MeterIdentity) -> Reader:
     return read
 
 
-async def _prepare_alarms(link: Link, identity: MeterIdentity) -> Reader:
+async def _prepare_alarms(source: SlowTableSource) -> Reader:
     length = decode_mode_status_length(
-        await link.read(_BT00, MANUFACTURER_STATUS_LENGTH_OFFSET, 1)
+        await source.link.read(_BT00, MANUFACTURER_STATUS_LENGTH_OFFSET, 1)
     )
-    firmware = identity.firmware_version
+    firmware = source.identity.firmware_version
     told: Hardware | None = None
 
     async def read() -> Mapping[str, Value]:
         nonlocal told
-        told = told or await _hardware_if_told(link)
+        told = told or await _hardware_if_told(source)
         # Most alarms do not depend on the hardware, and do not wait for it.
         hardware = told or Hardware()
-        status = await link.read(_BT03, 0, length)
+        status = await source.link.read(_BT03, 0, length)
         alarms, relays = decode_alarms(status), decode_open_relays(status)
         return {
             **{
@@ -112,37 +112,37 @@ async def _prepare_alarms(link: Link, identity: MeterIdentity) -> Reader:
     return read
 
 
-async def _hardware_if_told(link: Link) -> Hardware | None:
+async def _hardware_if_told(source: SlowTableSource) -> Hardware | None:
     """Return the hardware, without any where it stays hidden, None while not told."""
     try:
-        return await read_hardware(link)
+        return await source.ask_hardware()
     except RefusalError as err:
         return Hardware() if is_out_of_reach(err) else None
 
 
-async def _prepare_disconnect(link: Link, _identity: MeterIdentity) -> Reader | None:
-    if not (await read_hardware(link)).has_disconnect:
+async def _prepare_disconnect(source: SlowTableSource) -> Reader | None:
+    if not (await source.ask_hardware()).has_disconnect:
         return None
 
     async def read() -> Mapping[str, Value]:
-        state = await link.read(_ET23, DISCONNECT_OFFSET, 1)
+        state = await source.link.read(_ET23, DISCONNECT_OFFSET, 1)
         return {"disconnect_state": decode_disconnect_state(state)}
 
     return read
 
 
-async def _prepare_outages(link: Link, identity: MeterIdentity) -> Reader:
+async def _prepare_outages(source: SlowTableSource) -> Reader:
     """Prefer the outage log, which is newer and longer, to the records of ET09."""
     log: LogDimensions | None = None
-    if identity.is_like_3_70:
+    if source.identity.is_like_3_70:
         try:
-            log = (await read_log_dimensions(link)).get(_OUTAGE_LOG)
+            log = (await read_log_dimensions(source.link)).get(_OUTAGE_LOG)
         except RefusalError as err:
             if not is_out_of_reach(err):
                 raise
     if log is not None and log.entries:
-        return partial(_read_outage_log, link, log)
-    return partial(_read_outage_record, link)
+        return partial(_read_outage_log, source.link, log)
+    return partial(_read_outage_record, source.link)
 
 
 async def _read_outage_log(link: Link, log: LogDimensions) -> Mapping[str, Value]:
@@ -170,16 +170,16 @@ def _last_outage(outages: tuple[Outage, ...]) -> Mapping[str, Value]:
     return values
 
 
-async def _prepare_power_quality(link: Link, identity: MeterIdentity) -> Reader:
+async def _prepare_power_quality(source: SlowTableSource) -> Reader:
     records = decode_outage_records_count(
-        await link.read(_ET04, OUTAGE_RECORDS_COUNT_OFFSET, 1)
+        await source.link.read(_ET04, OUTAGE_RECORDS_COUNT_OFFSET, 1)
     )
-    phases = (await read_phases(link)).voltage
-    length = power_quality_length(identity.firmware_version, records)
+    phases = (await source.ask_phases()).voltage
+    length = power_quality_length(source.identity.firmware_version, records)
     offset = power_quality_offset(records)
 
     async def read() -> Mapping[str, Value]:
-        data = await link.read(_ET09, offset, length - offset)
+        data = await source.link.read(_ET09, offset, length - offset)
         quality = decode_power_quality(data, records, offset)
         return power_quality_values(quality, phases)
 

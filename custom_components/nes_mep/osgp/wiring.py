@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from .discovery import MeterIdentity
-from .link import Link
 from .registers import Value
-from .slow_table import QUARTER_HOUR, Reader, SlowTable
+from .slow_table import QUARTER_HOUR, Reader, SlowTable, SlowTableSource
 from .tables.names import parse_table
 from .tables.wiring import (
     MISWIRING_OFFSET,
@@ -23,9 +21,11 @@ _MOST_ABSENT: Final = 2
 _MISWIRING_SINCE: Final = (3, 60)
 
 
-async def _prepare_wiring(link: Link, _identity: MeterIdentity) -> Reader:
+async def _prepare_wiring(source: SlowTableSource) -> Reader:
     async def read() -> Mapping[str, Value | None]:
-        wiring = decode_wiring(await link.read(_ET04, WIRING_OFFSET, WIRING_LENGTH))
+        wiring = decode_wiring(
+            await source.link.read(_ET04, WIRING_OFFSET, WIRING_LENGTH)
+        )
         absent = "_".join(f"l{phase}" for phase in wiring.absent)
         values: dict[str, Value | None] = {"absent_phases": absent or "none"}
         # A single phase has no rotation.
@@ -36,12 +36,12 @@ async def _prepare_wiring(link: Link, _identity: MeterIdentity) -> Reader:
     return read
 
 
-async def _prepare_miswiring(link: Link, identity: MeterIdentity) -> Reader | None:
-    if identity.firmware_version < _MISWIRING_SINCE:
+async def _prepare_miswiring(source: SlowTableSource) -> Reader | None:
+    if source.identity.firmware_version < _MISWIRING_SINCE:
         return None
 
     async def read() -> Mapping[str, Value | None]:
-        data = await link.read(_ET54, MISWIRING_OFFSET, 1)
+        data = await source.link.read(_ET54, MISWIRING_OFFSET, 1)
         return {"miswiring": decode_miswiring(data)}
 
     return read
