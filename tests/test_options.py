@@ -24,19 +24,21 @@ DEFAULTS: dict[str, Any] = {
     "history": {"import_history": True, "import_costs": False},
     "peaks": {
         "peak_interval": "automatic",
-        "peak_count": 3,
+        "peak_count": "3",
         "peak_different_days": True,
-        "peak_first_hour": 0,
-        "peak_end_hour": 24,
+        "peak_first_hour": "0",
+        "peak_end_hour": "24",
         "peak_weekdays": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
     },
     "entities": {"show_all_registers": False},
 }
+NUMBERS = {"peak_count": 3, "peak_first_hour": 0, "peak_end_hour": 24}
 FLAT = {
     "scan_interval": 10,
     **DEFAULTS["recovery"],
     **DEFAULTS["history"],
     **DEFAULTS["peaks"],
+    **NUMBERS,
     **DEFAULTS["entities"],
 }
 """The same as they are stored."""
@@ -78,10 +80,10 @@ async def test_options_are_kept_flat(
         "history": {"import_history": False, "import_costs": True},
         "peaks": {
             "peak_interval": "60",
-            "peak_count": 1,
+            "peak_count": "1",
             "peak_different_days": False,
-            "peak_first_hour": 22,
-            "peak_end_hour": 6,
+            "peak_first_hour": "22",
+            "peak_end_hour": "6",
             "peak_weekdays": ["sat", "sun"],
         },
         "entities": {"show_all_registers": True},
@@ -97,6 +99,9 @@ async def test_options_are_kept_flat(
         "import_history": False,
         "import_costs": True,
         **chosen["peaks"],
+        "peak_count": 1,
+        "peak_first_hour": 22,
+        "peak_end_hour": 6,
         "show_all_registers": True,
     }
     assert entry.state is ConfigEntryState.LOADED
@@ -113,8 +118,8 @@ async def test_options_are_kept_flat(
         {"scan_interval": 3601},
         {"scan_interval": "often"},
         {"recovery": None},
-        {"peaks": DEFAULTS["peaks"] | {"peak_count": 6}},
-        {"peaks": DEFAULTS["peaks"] | {"peak_end_hour": 0}},
+        {"peaks": DEFAULTS["peaks"] | {"peak_count": "6"}},
+        {"peaks": DEFAULTS["peaks"] | {"peak_end_hour": "0"}},
         {"peaks": DEFAULTS["peaks"] | {"peak_interval": "30"}},
         {"peaks": DEFAULTS["peaks"] | {"peak_weekdays": ["today"]}},
         {"resync_automatically": False},
@@ -141,7 +146,7 @@ async def test_mistakes(
     ("wrong", "error"),
     [
         ({"peak_weekdays": []}, "no_weekday"),
-        ({"peak_first_hour": 7, "peak_end_hour": 7}, "same_hours"),
+        ({"peak_first_hour": "7", "peak_end_hour": "7"}, "same_hours"),
     ],
 )
 async def test_impossible_peaks(

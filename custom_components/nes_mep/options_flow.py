@@ -47,11 +47,19 @@ type _Fields = Mapping[str, tuple[Any, Any]]
 
 
 def _number(first: int, last: int) -> Any:
-    """Return a selector of whole numbers."""
-    config = NumberSelectorConfig(
-        min=first, max=last, step=1, mode=NumberSelectorMode.BOX
-    )
-    return vol.All(NumberSelector(config), vol.Coerce(int))
+    """Return a selector of whole numbers.
+
+    It is a list: a field or a slider for numbers takes any that is typed in, and what
+    is out of range would be refused in English.
+    """
+    numbers = [str(number) for number in range(first, last + 1)]
+    config = SelectSelectorConfig(options=numbers, mode=SelectSelectorMode.DROPDOWN)
+    return vol.All(SelectSelector(config), vol.Coerce(int))
+
+
+def _shown(value: Any) -> Any:
+    """Return an option as its selector has it."""
+    return str(value) if type(value) is int else value
 
 
 def _choice(options: Sequence[str], texts: str, *, multiple: bool = False) -> Any:
@@ -113,7 +121,7 @@ def _schema(stored: Mapping[str, Any]) -> vol.Schema:
     }
     for name, fields in _SECTIONS.items():
         shown = {
-            option: stored.get(option, default)
+            option: _shown(stored.get(option, default))
             for option, (default, _) in fields.items()
         }
         selectors = {option: selector for option, (_, selector) in fields.items()}
