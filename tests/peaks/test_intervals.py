@@ -126,6 +126,13 @@ def test_layout_change() -> None:
     assert found == [at(0), at(1800)]
 
 
+def test_since() -> None:
+    """What began before a time does not count."""
+    known = {at(n * 900): Boundary(n * 1.0) for n in range(4)}
+    found = [each.start for each in averages(known, QUARTER, since=at(900))]
+    assert found == [at(900), at(1800)]
+
+
 def profile(minutes: int, value: float, **more: Any) -> LoadProfileInterval:
     """Return a recorded quarter that ended so many minutes after the beginning."""
     return LoadProfileInterval(

@@ -136,10 +136,16 @@ def average(
 
 
 def averages(
-    boundaries: Boundaries, interval: timedelta, changed: datetime | None = None
+    boundaries: Boundaries,
+    interval: timedelta,
+    changed: datetime | None = None,
+    since: datetime = _EPOCH,
 ) -> Iterator[Average]:
-    """Yield the average powers of all intervals that are known, oldest first."""
-    for start in sorted(boundaries):
+    """Yield the average powers of the intervals that are known, oldest first.
+
+    Only of those that begin at since or later.
+    """
+    for start in sorted(time for time in boundaries if time >= since):
         found = average(boundaries, start, interval, changed)
         if found is not None:
             yield found

@@ -256,7 +256,7 @@ class Peaks:
         basis = (self._memory.revision, month, zone, self._changed)
         found = self._looked_back.get(key)
         if found is None or found[0] != basis:
-            known = averages(self._memory.of(key), interval, self._changed)
+            known = averages(self._memory.of(key), interval, self._changed, month)
             peaks = highest(known, month, zone, self._rules)
             found = (basis, PeakValues(peaks=peaks, mean=mean(peaks)))
             self._looked_back[key] = found
