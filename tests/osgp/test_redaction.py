@@ -339,3 +339,18 @@ def test_exchanges_are_those_of_the_trace() -> None:
     assert [type(each) for each in shown] == [RedactedExchange] * 2
     assert [each.record for each in shown] == list(trace.exchanges)
     assert [each.reply for each in shown] == [b"\0\0\2ab", b"\0\0\2cd"]
+
+
+@pytest.mark.parametrize("cut", [0, 16, 20])
+def test_number_of_the_manufacturer(cut: int) -> None:
+    """The optical port has it in BT01, in packed digits; model and firmware stay."""
+    trace = Trace()
+    table = b"NES 83334-3I" + b"\x43\0\x43\0" + bytes.fromhex("0000123456789012")
+    if cut:
+        keep(trace, "BT01", 0, table[:cut])
+    keep(trace, "BT01", cut, table[cut:])
+    keep(trace, "BT23", 0, b"12 123456789012 34" + bytes.fromhex("123456789012"))
+    shown = everything(trace)
+    assert (b"NES 83334-3I" + b"\x43\0\x43\0").hex() in shown
+    for part in ("123456", "789012", b"123456".hex(), b"789012".hex()):
+        assert part not in shown

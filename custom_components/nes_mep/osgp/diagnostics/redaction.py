@@ -28,7 +28,7 @@ from .partial_table import PartialTable
 
 _HARMLESS = frozenset(
     {
-        *("BT00", "BT01", "BT03", "BT15", "BT20", "BT21", "BT22", "BT23", "BT27"),
+        *("BT00", "BT03", "BT15", "BT20", "BT21", "BT22", "BT23", "BT27"),
         *("BT28", "BT50", "BT52", "BT53", "BT54", "BT55", "BT61", "BT62", "BT63"),
         *("BT71", "BT74", "ET09", "ET11", "ET14", "ET21", "ET23", "ET29", "ET36"),
         *("ET42", "ET46", "ET54", "ET55", "ET57", "ET66", "ET79", "ET80", "ET81"),
@@ -39,10 +39,14 @@ _HARMLESS = frozenset(
 below are withheld: the load profile, and what is stored for the bill, because of what
 they say about a home."""
 
+_MANUFACTURERS_NUMBER = Span(16, 8)
+"""Of BT01, where the optical port has the serial number that the manufacturer gave, BCD;
+the MEP shows nothing there."""
 _SERIAL_NUMBER = Span(0, SERIAL_NUMBER_LENGTH)
 _TRANSCEIVER_ID = Span(4, 6)
 _SEQUENCE_NUMBERS = (Span(103, 4), Span(129, 8))
 
+_BT01 = parse_table("BT01")
 _ET03 = parse_table("ET03")
 _ET04 = parse_table("ET04")
 _ET11 = parse_table("ET11")
@@ -129,6 +133,9 @@ class Redactor:
     def _own_names(self) -> Iterator[bytes]:
         """Yield what identifies the meter itself, which may occur in any table."""
         yield (_bytes(self._image(_ET03), _SERIAL_NUMBER)).partition(b"\0")[0].strip()
+        number = _bytes(self._image(_BT01), _MANUFACTURERS_NUMBER).lstrip(b"\0")
+        yield number
+        yield number.hex().lstrip("0").encode()
         transceiver = _bytes(self._image(_ET04), _TRANSCEIVER_ID)
         if any(transceiver):
             yield transceiver
@@ -137,7 +144,9 @@ class Redactor:
 
     def _blanked(self, table: int, image: PartialTable) -> PartialTable | None:
         """Blank what identifies the meter; return None if nothing may be shown."""
-        if table == _ET03:
+        if table == _BT01:
+            _overwrite(image, _MANUFACTURERS_NUMBER)
+        elif table == _ET03:
             _overwrite(image, _SERIAL_NUMBER)
         elif table == _ET04:
             for span in (_TRANSCEIVER_ID, *_SEQUENCE_NUMBERS):
