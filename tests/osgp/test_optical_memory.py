@@ -138,3 +138,20 @@ async def test_a_session_that_was_not_ended_is_given_time() -> None:
         await _open(url, READ_KEY, memory)
         assert clock.time() - began_at > 6
         assert optical.counts["sessions"] == 2
+
+
+async def test_a_silent_port_is_asked_once_a_poll() -> None:
+    """What follows in the same poll would be silence as well."""
+    async with _served() as (optical, url):
+        meter = await Meter.open(
+            url, READ_KEY, port=MeterPort.OPTICAL, clock=driven_clock()
+        )
+        await driven_clock().sleep(100)
+        optical.is_attached = False
+        before = driven_clock().time()
+        with pytest.raises(NoReplyError):
+            await meter.read(("energy_import", "power_import"))
+        assert driven_clock().time() - before < 15
+        optical.is_attached = True
+        assert await meter.read(("energy_import",))
+        await meter.close()

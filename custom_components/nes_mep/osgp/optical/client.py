@@ -100,7 +100,8 @@ class OpticalClient(Link):
     @property
     @override
     def is_answering(self) -> bool:
-        return self._line.is_answering
+        # What follows a beginning that failed by silence would fail as well.
+        return self._line.is_answering and not self._memory.failures
 
     @property
     @override
