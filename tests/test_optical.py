@@ -1,10 +1,12 @@
 """Meters at their optical port: shown as at the MEP, and a refused key shown once."""
 
 from datetime import timedelta
+import json
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.nes_mep.const import DOMAIN
 from homeassistant.components.repairs import repairs_flow_manager
@@ -16,7 +18,8 @@ from homeassistant.setup import async_setup_component
 from .common import entity_ids, poll, set_up, states, unavailable
 from .driven_clock import DrivenClock
 from .optical import make_optical_entry, served
-from .simulator import OpticalSettings, SimulatedMeter
+from .simulator import OpticalPort, OpticalSettings, SimulatedMeter
+from .simulator.optical import READ_KEY, Right
 from .test_states import shown
 from .truth import Truth
 from .values import NOON, Clock
@@ -42,6 +45,11 @@ async def pass_time(
     host_clock.move(seconds)
     clock.now += timedelta(seconds=seconds)
     await poll(hass, max(seconds, 11))
+
+
+def asked_of_clock(optical: OpticalPort) -> list[int | None]:
+    """Return what was answered to reads of the meter's clock."""
+    return [served.reply_code for served in optical.requests if served.table == 52]
 
 
 def issues(hass: HomeAssistant) -> set[str | None]:
@@ -220,3 +228,83 @@ async def test_damage(
             assert not unavailable(hass, entry)
         assert issues(hass) == {"optical_link_disturbed"}
         await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize("profile", ["gen4"])
+async def test_clock_out_of_reach(
+    hass: HomeAssistant, host_clock: DrivenClock, clock: Clock, meter: SimulatedMeter
+) -> None:
+    """A read-only key need not reach it: reading goes on by Home Assistant's clock."""
+    host_clock.began = NOON
+    async with served(meter, host_clock, unlisted=Right.UNIQUE) as (optical, url):
+        entry = await set_up(hass, make_optical_entry(meter, url))
+        assert not unavailable(hass, entry)
+        assert "clock_drift" not in states(hass, entry)
+        asked = len(asked_of_clock(optical))
+        assert asked
+        for _ in range(20):
+            await pass_time(hass, host_clock, clock, 55)
+        assert len(asked_of_clock(optical)) == asked
+
+        sessions = entry.runtime_data.coordinator.meter.sessions
+        answer = await hass.services.async_call(
+            DOMAIN,
+            "resync_clock",
+            {"config_entry_id": entry.entry_id},
+            blocking=True,
+            return_response=True,
+        )
+        assert answer["meter_time"] is answer["drift"] is None
+        assert answer["attempts"] >= 1
+        assert entry.runtime_data.coordinator.meter.sessions > sessions
+        assert not unavailable(hass, entry)
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_recovery_without_clock(
+    hass: HomeAssistant, host_clock: DrivenClock, clock: Clock, meter: SimulatedMeter
+) -> None:
+    """The automatic recovery helps, although the clock is refused in the new session."""
+    host_clock.began = NOON
+    async with served(meter, host_clock, unlisted=Right.UNIQUE) as (optical, url):
+        entry = await set_up(hass, make_optical_entry(meter, url, scan_interval=3600))
+        optical.is_attached = False
+        await pass_time(hass, host_clock, clock, 3601)
+        assert unavailable(hass, entry)
+        optical.is_attached = True
+        await pass_time(hass, host_clock, clock, 6)
+        assert not unavailable(hass, entry)
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize("profile", ["gen4"])
+async def test_diagnostics(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    host_clock: DrivenClock,
+    meter: SimulatedMeter,
+) -> None:
+    """They tell nothing of the key, nor of the numbers that only this port shows."""
+    assert await async_setup_component(hass, "diagnostics", {})
+    async with served(meter, host_clock) as (_, url):
+        entry = await set_up(hass, make_optical_entry(meter, url))
+        await hass.services.async_call(
+            DOMAIN,
+            "read_table",
+            {"config_entry_id": entry.entry_id, "table": "BT01"},
+            blocking=True,
+            return_response=True,
+        )
+        client = await hass_client()
+        response = await client.get(f"/api/diagnostics/config_entry/{entry.entry_id}")
+        text = (await response.text()).lower()
+        await hass.config_entries.async_unload(entry.entry_id)
+    number = meter.profile.serial_number
+    document = json.loads(text)["data"]
+    assert "bt01" in document["tables"]
+    assert document["security"] is None
+    for secret in (
+        *(READ_KEY.decode(), READ_KEY.hex(), url),
+        *(number, number.encode().hex(), meter.profile.transceiver_id.hex()),
+    ):
+        assert secret.lower() not in text

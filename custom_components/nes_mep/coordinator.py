@@ -199,6 +199,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         self._log_failed_tables(readings.errors)
         self._async_report(readings.errors)
         self._readings = readings
+        if self.slow.has_no_clock:
+            self.peaks.async_use_host_clock()
         self.peaks.async_polled(readings)
         self.selection.async_count(readings.values)
         self._async_start_slow()

@@ -146,7 +146,8 @@ async def _async_resync_clock(call: ServiceCall) -> ServiceResponse:
     """Read the clock of each targeted meter and re-establish its session.
 
     The response has meter_time (ISO 8601, UTC), drift (seconds, meter minus Home
-    Assistant), attempts and sequence_number_changed.
+    Assistant), attempts and sequence_number_changed. Where the key does not reach the
+    clock, the first two are None.
     """
     return await _async_ask(call, async_resync)
 
@@ -159,12 +160,15 @@ async def async_resync(entry: NesMepConfigEntry) -> JsonObjectType:
     coordinator = entry.runtime_data.coordinator
     monitor = coordinator.monitor
     result = await coordinator.meter.resync()
-    drift = (result.meter_time - monitor.clock.now()).total_seconds()
-    monitor.clock_issue.async_read(drift)
+    meter_time = drift = None
+    if result.meter_time is not None:
+        meter_time = result.meter_time.isoformat()
+        drift = (result.meter_time - monitor.clock.now()).total_seconds()
+        monitor.clock_issue.async_read(drift)
     await coordinator.async_refresh()
     return {
-        "meter_time": result.meter_time.isoformat(),
-        "drift": round(drift, 1),
+        "meter_time": meter_time,
+        "drift": None if drift is None else round(drift, 1),
         "attempts": result.attempts,
         "sequence_number_changed": result.sequence_number_changed,
     }

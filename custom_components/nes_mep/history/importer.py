@@ -12,7 +12,14 @@ from homeassistant.components.sensor import SensorStateClass
 from homeassistant.core import HomeAssistant
 
 from ..descriptions import describe_register
-from ..osgp import REQUEST_PERIOD, HostClock, LoadProfileSet, Meter, RefusalError
+from ..osgp import (
+    REQUEST_PERIOD,
+    HostClock,
+    LoadProfileSet,
+    Meter,
+    RefusalError,
+    is_out_of_reach,
+)
 from .completion import Missing, Told, complete, find_missing
 from .downloads import (
     Download,
@@ -109,9 +116,14 @@ class HistoryImporter:
     def _candidates(self) -> dict[str, Subject]:
         return subjects_of(self._entity_ids(), self._logged())
 
-    async def async_read_drift(self) -> timedelta:
+    async def async_read_drift(self) -> timedelta | None:
         """Return how far the meter's clock is ahead. Raises MeterError."""
-        return (await self._meter.read_clock()).time - self._clock.now()
+        try:
+            return (await self._meter.read_clock()).time - self._clock.now()
+        except RefusalError as err:
+            if not is_out_of_reach(err):
+                raise
+            return None
 
     async def async_plan(
         self, end: datetime, wanted: Span | None = None

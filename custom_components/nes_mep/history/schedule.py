@@ -311,8 +311,13 @@ class History:
         return done
 
     async def _async_read_drift(self) -> timedelta:
-        """Return how far the meter's clock is ahead, and report it."""
+        """Return how far the meter's clock is ahead, and report it.
+
+        One that the key does not reach is taken to be right.
+        """
         drift = await self._importer.async_read_drift()
+        if drift is None:
+            return timedelta()
         self._on_drift(drift.total_seconds())
         return drift
 

@@ -34,9 +34,10 @@ class StoredFacts(TypedDict, total=False):
 
     silent_since is when the present silence of the meter began. layout is the newest
     that is known, since layout_since if it was another one before, and confirmed the one
-    that the user knows of. refused_key is that of the optical port. mbus_meters are the ids of M-Bus meters in the order of their
-    numbers, by how they are called. counted are the keys of the summations that were not
-    zero once. event_mark is the newest entry of the event logs that was told.
+    that the user knows of. refused_key is the key that the meter refused at its optical
+    port. mbus_meters are the ids of M-Bus meters in the order of their numbers, by how
+    they are called. counted are the keys of the summations that were not zero once.
+    event_mark is the newest entry of the event logs that was told.
     """
 
     silent_since: str

@@ -24,6 +24,7 @@ from .mbus.tables import DeviceDimensions, MBusDevice
 from .mep.security.modes import SecurityMode
 from .optical.memory import OpticalMemory
 from .port import DEFAULT_BAUDRATE
+from .refusals import is_out_of_reach
 from .register_tables import RegisterTables
 from .registers import Register, RegisterMap, Value, locate_registers
 from .requests import ReadRequest
@@ -67,12 +68,12 @@ class Readings:
 class ResyncResult:
     """What a resynchronisation found.
 
-    meter_time is the meter's clock, aware and in UTC. attempts is the number of
-    requests that it took, repetitions included. sequence_number_changed says whether
+    meter_time is the meter's clock, aware and in UTC, None where the key does not reach
+    it. attempts is the number of requests that it took, repetitions included. sequence_number_changed says whether
     the meter's sequence number differed from the one expected.
     """
 
-    meter_time: datetime
+    meter_time: datetime | None
     attempts: int
     sequence_number_changed: bool
 
@@ -394,14 +395,20 @@ class Meter:
     async def resync(self) -> ResyncResult:
         """Drop the session or sequence number and start a new one by reading BT52.
 
-        The request carries a random number, so that the meter returns its own. Raises
-        MeterError.
+        The request carries a random number, so that the meter returns its own. Where the
+        clock is out of reach of the key, its refusal comes from the new session as well.
+        Raises MeterError.
         """
         requests, restarts = self.statistics.requests, self._link.restarts
         self._link.forget_session()
-        clock = await self.read_clock()
+        meter_time = None
+        try:
+            meter_time = (await self.read_clock()).time
+        except RefusalError as err:
+            if not is_out_of_reach(err):
+                raise
         return ResyncResult(
-            meter_time=clock.time,
+            meter_time=meter_time,
             attempts=self.statistics.requests - requests,
             sequence_number_changed=self._link.restarts != restarts,
         )

@@ -139,9 +139,18 @@ class Peaks:
     @callback
     def async_read_clock(self, drift: float) -> None:
         """Record by how many seconds the meter's clock is ahead of the host's."""
+        self._async_read_clock(timedelta(seconds=drift) + _SECONDS_ARE_WHOLE)
+
+    @callback
+    def async_use_host_clock(self) -> None:
+        """Go by the host's clock, because the key does not reach the meter's."""
+        self._async_read_clock(timedelta())
+
+    @callback
+    def _async_read_clock(self, drift: timedelta) -> None:
         before = self._clock_reading
         host_time, seconds = self._clock.now(), self._clock.time()
-        now = host_time + timedelta(seconds=drift) + _SECONDS_ARE_WHOLE
+        now = host_time + drift
         self._clock_reading = _ClockReading(now, host_time, seconds)
         if before is not None and abs(now - before.at(seconds)) > _CLOCK_WAS_SET:
             # Since when boundaries were looked for in the wrong place is unknown.

@@ -39,6 +39,11 @@ class SlowReading(ABC):
         self._is_absent = False
 
     @property
+    def is_absent(self) -> bool:
+        """Whether the meter does not have it, or never shows it to the key."""
+        return self._is_absent
+
+    @property
     def keys(self) -> AbstractSet[str]:
         """The keys that the meter has; none unless it has entities of its own."""
         return frozenset()

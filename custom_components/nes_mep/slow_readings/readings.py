@@ -107,6 +107,11 @@ class SlowReadings:
         return reading.name == CLOCK
 
     @property
+    def has_no_clock(self) -> bool:
+        """Whether the meter's clock is out of reach of the key."""
+        return any(self.is_clock(each) and each.is_absent for each in self.tables)
+
+    @property
     def failed(self) -> frozenset[str]:
         """The names of what could not be read when it was due."""
         return frozenset(reading.name for reading in self._all if reading.has_failed)
