@@ -33,7 +33,7 @@ def test_table_of_pins() -> None:
 def test_pins_of_esp32() -> None:
     """The drawing has the pins of the configuration for boards of one's own."""
     text = (ROOT / "esphome" / "generic.yaml").read_text("utf-8")
-    pins = yaml.safe_load(text.partition("\nesphome:")[0])["substitutions"]
+    pins = yaml.safe_load(text.partition("\npackages:")[0])["substitutions"]
     assert {key: name.split()[0] for key, name in ESP32.items()} == {
         "rxd": pins["tx_pin"],
         "txd": pins["rx_pin"],

@@ -6,7 +6,7 @@ in its log.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import json
 import os
 from pathlib import Path
@@ -25,26 +25,50 @@ READ_SECONDS = 60
 _PIN = 5
 """Any: this machine has no pins, and only logs what became of them."""
 
+_RTS_PIN = f"""
+    rts_pin:
+      number: {_PIN}
+      ignore_strapping_warning: !remove
+"""
+_ON_HOST = """\
+packages:
+  board: !include {board}.yaml
+esphome:
+  name: proxy
+  name_add_mac_suffix: false
+esp32: !remove
+esp8266: !remove
+host:
+logger:
+  level: VERBOSE
+  baud_rate: !remove
+improv_serial: !remove
+wifi: !remove
+captive_portal: !remove
+ota: !remove
+dashboard_import: !remove
+status_led: !remove
+api:
+  port: {port}
+  # The library for that is not part of ESPHome's package.
+  encryption: !remove
+uart:
+  port: {line}
+  tx_pin: !remove
+  rx_pin: !remove
+  rx_buffer_size: !remove
+  tx_buffer_size: !remove
+sensor:
+  - id: !remove signal_strength
+serial_proxy:
+  - id: !extend meter_port{rts_pin}
+"""
 
-def for_host(board: dict[str, Any], api_port: int, line: Path) -> dict[str, Any]:
+
+def for_host(board: str, *, has_enable: bool, api_port: int, line: Path) -> str:
     """Return the configuration of a board for this machine, which has a line for it."""
-    [proxy] = board["serial_proxy"]
-    inverted = proxy["rts_pin"]["inverted"]
-    uart = {
-        key: value
-        for key, value in board["uart"].items()
-        if key in {"id", "baud_rate", "data_bits", "parity", "stop_bits"}
-    }
-    return {
-        "substitutions": board["substitutions"],
-        "esphome": {"name": "proxy"},
-        "host": {},
-        "logger": {"level": "VERBOSE"},
-        # Unencrypted: the library for that is not part of ESPHome's package.
-        "api": {"port": api_port},
-        "uart": {**uart, "port": str(line)},
-        "serial_proxy": [{**proxy, "rts_pin": {"number": _PIN, "inverted": inverted}}],
-    }
+    rts_pin = _RTS_PIN if has_enable else ""
+    return _ON_HOST.format(board=board, port=api_port, line=line, rts_pin=rts_pin)
 
 
 def _enable(log: Path) -> list[bool]:
@@ -72,14 +96,17 @@ def _polls(log: Path) -> list[dict[str, Any]]:
     ]
 
 
-async def _build(config: dict[str, Any], folder: Path) -> Path:
-    """Build a proxy and return the program."""
-    (folder / "host.yaml").write_text(json.dumps(config))
+async def build(config: str, folder: Path) -> Path:
+    """Build a proxy in a folder like esphome/ and return the program.
+
+    What boards have in common is built once.
+    """
+    (folder / "host.yaml").write_text(config)
     log = folder / "build.log"
     command = (str(Path(sys.executable).with_name("esphome")), "compile", "host.yaml")
-    build = await Child.start("ESPHome", *command, log=log, cwd=folder)
-    async with stopped_at_exit(build), asyncio.timeout(BUILD_SECONDS):
-        if await build.ended():
+    compiler = await Child.start("ESPHome", *command, log=log, cwd=folder)
+    async with stopped_at_exit(compiler), asyncio.timeout(BUILD_SECONDS):
+        if await compiler.ended():
             raise ToolError(f"{log.read_text()}\nThe proxy could not be built.")
     found = re.search(r"to path '([^']+)'", log.read_text())
     if not found:
@@ -87,7 +114,22 @@ async def _build(config: dict[str, Any], folder: Path) -> Path:
     return Path(found[1])
 
 
-async def read_through_proxy(board: dict[str, Any], folder: Path) -> None:
+def client_only(folder: Path) -> Path:
+    """Return a folder that has the client as a package, and nothing else.
+
+    Beside it in the integration is a calendar.py, which would stand in for Python's own.
+    """
+    packages = folder / "client"
+    packages.mkdir(exist_ok=True)
+    link = packages / "osgp"
+    if not link.is_symlink():
+        link.symlink_to(ROOT / "custom_components" / "nes_mep" / "osgp")
+    return packages
+
+
+async def read_through_proxy(
+    board: str, proxy_config: Mapping[str, Any], folder: Path
+) -> None:
     """Read a simulated meter through the proxy of a board, and let it fall silent.
 
     ENABLE has to be driven when the port is opened, and dropped for a moment when the
@@ -96,8 +138,11 @@ async def read_through_proxy(board: dict[str, Any], folder: Path) -> None:
     api_port = free_port()
     # ESPHome takes a port two levels deep, as in /dev/ttyUSB0, and no other.
     line = Path(gettempdir()) / f"nes_mep_{os.getpid()}"
-    program = await _build(for_host(board, api_port, line), folder)
-    name = quote(board["serial_proxy"][0]["name"])
+    has_enable = "rts_pin" in proxy_config
+    program = await build(
+        for_host(board, has_enable=has_enable, api_port=api_port, line=line), folder
+    )
+    name = quote(proxy_config["name"])
     log = folder / "proxy.log"
     readings = folder / "readings.log"
     async with simulator(folder, key=KEY, device=line) as meter:
@@ -115,7 +160,7 @@ async def read_through_proxy(board: dict[str, Any], folder: Path) -> None:
                 cwd=ROOT,
                 environment={
                     "MEP_KEY": KEY,
-                    "PYTHONPATH": str(ROOT / "custom_components" / "nes_mep"),
+                    "PYTHONPATH": str(client_only(folder)),
                 },
             )
             async with stopped_at_exit(client):
@@ -124,12 +169,16 @@ async def read_through_proxy(board: dict[str, Any], folder: Path) -> None:
                     lambda: any("readings" in poll for poll in _polls(readings)),
                     *(proxy, client),
                 )
-                if _enable(log) != [True]:
-                    raise ToolError(f"ENABLE went {_enable(log)}, not on.")
+                if not has_enable:
+                    return
+                # Once for each time that the port was opened.
+                opened = _enable(log)
+                if not opened or not all(opened):
+                    raise ToolError(f"ENABLE went {opened}, not on.")
                 fault = await meter.control("add_fault", spec="silence")
                 await _until(
                     "The silent port is restarted",
-                    lambda: _enable(log)[:3] == [True, False, True],
+                    lambda: _enable(log)[len(opened) :][:2] == [False, True],
                     *(proxy, client),
                 )
                 await meter.control("remove_fault", fault=fault)
