@@ -13,7 +13,7 @@ from .test_texts import FOLDER
 
 MANIFEST: Final[dict[str, Any]] = json.loads((FOLDER / "manifest.json").read_text())
 GITHUB: Final = ROOT / ".github"
-FORMS: Final = ("fault", "meter")
+FORMS: Final = ("board", "fault", "meter")
 PAGES: Final = (
     "CONTRIBUTING.md",
     "SECURITY.md",
