@@ -109,6 +109,7 @@ async def test_ports(profile: str, echoes: bool, settings: OpticalSettings) -> N
         "insert_noise:probability=.3",
         "insert_noise:probability=.1,data=ee,at=9",
         "late:probability=.2,seconds=1.7",
+        "stale:probability=.1",
         "refuse:probability=.1,code=6",
         "refuse:times=1,skip=9,code=9",
         "restart:skip=12",

@@ -98,8 +98,7 @@ async def test_heads_and_meters(
         assert meter.statistics.digest_failures == 0
 
 
-# A reply to another request of the same length cannot be recognised (docs/security.md).
-@pytest.mark.parametrize("kind", sorted(set(OPTICAL_KINDS) - {"change_key", "stale"}))
+@pytest.mark.parametrize("kind", sorted(set(OPTICAL_KINDS) - {"change_key"}))
 @pytest.mark.parametrize("alternates", [True, False])
 async def test_faults(kind: str, alternates: bool) -> None:
     """Whatever goes wrong now and then: right values, and reading goes on."""

@@ -20,6 +20,7 @@ from ..statistics import LinkStatistics
 from ..tables.identity import GENERAL_LENGTH, decode_general_information
 from ..tables.status import HARDWARE_LENGTH, decode_has_mep
 from ..trace import ExchangeRecord, Trace
+from .lengths import ReplyLengths
 from .line import Line
 from .memory import OpticalMemory
 from .packets import OVERHEAD
@@ -90,6 +91,7 @@ class OpticalClient(Link):
         self._session: Session | None = None
         self._sessions = 0
         self._terms = SMALLEST_TERMS
+        self._lengths = ReplyLengths()
         self._starts_anew = False
         self._may_stay: bool | None = None
         self._may_wait = True
@@ -173,7 +175,7 @@ class OpticalClient(Link):
         try:
             if self._may_stay is None:
                 self._may_stay = await _has_port_of_its_own(session)
-            data = response_data(request, await self._read(session, request))
+            data = await self._read_data(session, request)
         except RefusalError:
             raise
         except SessionLostError as err:
@@ -192,6 +194,18 @@ class OpticalClient(Link):
             raise
         self._is_waiting = False
         return data
+
+    async def _read_data(self, session: Session, request: ReadRequest) -> bytes:
+        """Return the data that answers a read, in a reply that answers no other one."""
+        if not isinstance(request, PartialRead):
+            data = response_data(request, await self._read(session, request))
+            self._lengths.note(request, len(data))
+            return data
+        asked = self._lengths.distinct(request, self.reply_capacity)
+        data = response_data(asked, await self._read(session, asked))
+        self._lengths.note(asked, len(data))
+        begin = request.offset - asked.offset
+        return data[begin : begin + request.count]
 
     async def _read(self, session: Session, request: ReadRequest) -> bytes:
         """Return the response to a read; record the outcome in the trace."""

@@ -136,7 +136,7 @@ class Line:
         Raises PortError.
         """
         self._start_anew()
-        await self.rest(self._clock.time(), _LONGEST_NOISE)
+        await self.drain()
         self.is_live = True
 
     def take_packets_of(self, size: int) -> None:
@@ -150,6 +150,10 @@ class Line:
     def note_damage(self) -> None:
         """Count a reply that turned out to be damaged."""
         self._statistics.digest_failures += 1
+
+    async def drain(self) -> None:
+        """Let what is under way arrive, which answers nothing. Raises PortError."""
+        await self.rest(self._clock.time(), _LONGEST_NOISE)
 
     async def rest(self, until: float, patience: float) -> None:
         """Wait until a time by the clock, and until nothing arrives any more.
@@ -200,6 +204,8 @@ class Line:
             for repetition in range(messages):
                 reply = await self._ask(message, copies, is_secret)
                 if not reply:
+                    # Parts of it may still be under way.
+                    await self.drain()
                     continue
                 if repetition:
                     # The reply to the first request may have been late, not lost.
@@ -262,7 +268,7 @@ class Line:
     async def _turn_around(self, pause: float) -> None:
         """Wait until the other side has certainly finished."""
         if self._reader.pending:
-            await self.rest(self._clock.time(), _LONGEST_NOISE)
+            await self.drain()
             self._reader.reset()
         while (left := self._received_at + pause - self._clock.time()) > 0:
             await self._clock.sleep(left)

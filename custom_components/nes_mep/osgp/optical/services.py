@@ -105,10 +105,11 @@ def checksum(data: bytes) -> int:
     return -sum(data) & 0xFF
 
 
-def read_reply(reply: bytes) -> bytes:
+def read_reply(request: ReadRequest, reply: bytes) -> bytes:
     """Return the reply to a read as other links have it: without the checksum.
 
-    Raises UnverifiedReplyError if that is wrong.
+    Raises UnverifiedReplyError if that is wrong, or if the reply to the read of a part
+    is not as long as that: tables are padded, so it answers another read.
     """
     if reply[0] > ResponseCode.NO_SESSION:
         raise UnverifiedReplyError(f"A reply has the unknown code 0x{reply[0]:02X}")
@@ -116,6 +117,11 @@ def read_reply(reply: bytes) -> bytes:
         return reply
     if len(reply) < READ_OVERHEAD or checksum(reply[_HEAD_LENGTH:-1]) != reply[-1]:
         raise UnverifiedReplyError("A reply has a wrong checksum")
+    length = len(reply) - READ_OVERHEAD
+    if isinstance(request, PartialRead) and length != request.count:
+        raise UnverifiedReplyError(
+            f"The reply to {request} has {length} bytes: it answers another read"
+        )
     return reply[:-1]
 
 

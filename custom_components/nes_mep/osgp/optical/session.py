@@ -27,7 +27,7 @@ _BUSY_REPETITIONS = 3
 _BUSY_KEY_REPETITIONS = 1
 """A busy meter refuses no key; but none knows whether it counts them."""
 _REPETITIONS = 2
-"""How often a read is repeated whose reply has a wrong checksum."""
+"""How often a read is repeated whose reply has a wrong checksum or length."""
 
 
 class SessionLostError(MeterError):
@@ -140,11 +140,12 @@ class Session:
                 raise services.refusal(request, reply[0])
             try:
                 if reply[0] != ResponseCode.UNRECOGNIZED or repetitions:
-                    return services.read_reply(reply)
+                    return services.read_reply(request, reply)
             except UnverifiedReplyError:
                 self._line.note_damage()
                 if repetitions == _REPETITIONS:
                     raise
+                await self._line.drain()
             repetitions += 1
 
     async def wait(self, seconds: int) -> bool:
