@@ -1,5 +1,6 @@
 """Meters at their optical port: shown as at the MEP, and a refused key shown once."""
 
+from collections import Counter
 from datetime import timedelta
 import json
 from typing import Any
@@ -10,15 +11,16 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.nes_mep.const import DOMAIN
 from homeassistant.components.repairs import repairs_flow_manager
+from homeassistant.components.system_health import get_info
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 
-from .common import entity_ids, poll, set_up, states, unavailable
+from .common import entity_ids, make_entry, poll, set_up, states, unavailable
 from .driven_clock import DrivenClock
 from .optical import make_optical_entry, served
-from .simulator import OpticalPort, OpticalSettings, SimulatedMeter
+from .simulator import OpticalPort, OpticalSettings, SimulatedMeter, table_name
 from .simulator.optical import READ_KEY, Right
 from .test_states import shown
 from .truth import Truth
@@ -47,9 +49,13 @@ async def pass_time(
     await poll(hass, max(seconds, 11))
 
 
-def asked_of_clock(optical: OpticalPort) -> list[int | None]:
-    """Return what was answered to reads of the meter's clock."""
-    return [served.reply_code for served in optical.requests if served.table == 52]
+def refusals(optical: OpticalPort) -> Counter[str]:
+    """Return how often the port said that a table is out of reach, by table."""
+    return Counter(
+        table_name(served.table)
+        for served in optical.requests
+        if served.reply_code == 3 and served.table is not None
+    )
 
 
 def issues(hass: HomeAssistant) -> set[str | None]:
@@ -82,13 +88,48 @@ async def test_states_are_true(
         assert shown(hass, entry) == Truth.of(meter).everything
         assert float(states(hass, entry)["clock_drift"]) == 0
         # What is out of reach is not asked for again with each poll.
-        refused = sum(served.reply_code == 3 for served in optical.requests)
+        refused = refusals(optical)
         for _ in range(5):
             host_clock.move(11)
             await poll(hass)
-        assert sum(served.reply_code == 3 for served in optical.requests) == refused
+        assert refusals(optical) == refused
         assert optical.keys.refused == 0
         await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize("profile", ["mbus", "fw_4_30"])
+@pytest.mark.usefixtures("everything_enabled")
+async def test_the_same_as_at_the_mep(
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    host_clock: DrivenClock,
+    meter: SimulatedMeter,
+    url: str,
+) -> None:
+    """The entities are those of the MEP, devices at the M-Bus and all, in their states."""
+    freezer.move_to(NOON)
+    meter.freeze()
+    entry = await set_up(hass, make_entry(meter, url))
+    await poll(hass)
+    expected = without_counters(states(hass, entry))
+    await hass.config_entries.async_unload(entry.entry_id)
+    async with served(meter, host_clock) as (_, head):
+        data = make_optical_entry(meter, head).data
+        hass.config_entries.async_update_entry(entry, data=data)
+        await hass.config_entries.async_setup(entry.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
+        await poll(hass)
+        assert without_counters(states(hass, entry)) == expected
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+def without_counters(states: dict[str, str]) -> dict[str, str]:
+    """Return states by key but for those that are about the link."""
+    return {
+        key: state
+        for key, state in states.items()
+        if not key.startswith(("link_", "last_reply"))
+    }
 
 
 async def test_refused_key_at_setup(
@@ -144,7 +185,12 @@ async def test_refused_key_while_it_is_read(
         right, optical.key = optical.key, b"changed"
         host_clock.move(11)
         await poll(hass)
-        assert unavailable(hass, entry)
+        # Nothing of it would change again, so nothing of it is shown but the peaks so far.
+        assert {
+            key
+            for key in states(hass, entry).keys() - unavailable(hass, entry)
+            if not key.startswith("month_")
+        } == {"link_problem"}
         assert questions(hass) == [entry.title]
         heard = optical.counts["bytes_received"]
         for _ in range(5):
@@ -240,11 +286,14 @@ async def test_clock_out_of_reach(
         entry = await set_up(hass, make_optical_entry(meter, url))
         assert not unavailable(hass, entry)
         assert "clock_drift" not in states(hass, entry)
-        asked = len(asked_of_clock(optical))
-        assert asked
+        refused = refusals(optical)
+        assert refused["BT52"]
         for _ in range(20):
             await pass_time(hass, host_clock, clock, 55)
-        assert len(asked_of_clock(optical)) == asked
+        # The sources of the load profile are asked for with each look at it.
+        again = refusals(optical) - refused
+        assert again.keys() <= {"ET21"}
+        assert again.total() <= 2
 
         sessions = entry.runtime_data.coordinator.meter.sessions
         answer = await hass.services.async_call(
@@ -308,3 +357,15 @@ async def test_diagnostics(
         *(number, number.encode().hex(), meter.profile.transceiver_id.hex()),
     ):
         assert secret.lower() not in text
+
+
+async def test_system_health(
+    hass: HomeAssistant, host_clock: DrivenClock, meter: SimulatedMeter
+) -> None:
+    """The system information names the port where it has the mode of security else."""
+    assert await async_setup_component(hass, "system_health", {})
+    async with served(meter, host_clock) as (_, url):
+        entry = await set_up(hass, make_optical_entry(meter, url))
+        info = (await get_info(hass))[DOMAIN]
+        assert info["security"] == "optical port"
+        await hass.config_entries.async_unload(entry.entry_id)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 import logging
+from math import inf
 from typing import Final, NoReturn, override
 
 from homeassistant.config_entries import ConfigEntry
@@ -178,8 +179,10 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
         """Read what enabled entities show; if that fails, forget what is too old."""
         try:
             return await self._async_poll()
-        except UpdateFailed, ConfigEntryAuthFailed:
-            if self.slow.expire(self._clock.time()):
+        except (UpdateFailed, ConfigEntryAuthFailed) as err:
+            # Without another key there is no further poll.
+            is_last = isinstance(err, ConfigEntryAuthFailed)
+            if self.slow.expire(inf if is_last else self._clock.time()):
                 self.data = self._async_collect()
                 self.async_update_listeners()
             raise
