@@ -29,6 +29,7 @@ PROMISED: Final = {"en", "da", "de", "fr", "it", "nb", "nl", "pl", "sv"}
 SAME_EVERYWHERE: Final = {
     *("Argument", "Digest", "Display", "Firmware", "MEP"),
     *("Port", "Stack", "Status", "TLS", "Watchdog", "maximum", "minimum"),
+    "{name}",
     *("L1", "L1, L2", "L1, L3", "L2", "L2, L3", "L3", "L1-L2-L3", "L3-L2-L1"),
 }
 """Texts that some languages have as they are in English, and that none would mistake."""

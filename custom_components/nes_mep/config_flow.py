@@ -18,6 +18,7 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_PORT, CONF_SCAN_INTERVAL
 from homeassistant.core import callback
+from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.helpers.typing import UNDEFINED
 
 from .const import (
@@ -29,6 +30,7 @@ from .const import (
     SCAN_INTERVAL_BESIDE_MEP,
 )
 from .link.access import LinkSecurity, meter_port_of
+from .link.board import Board, async_port_of, is_board_used
 from .link.choice import LinkChoice
 from .link.errors import form_error
 from .link.find_meter import (
@@ -84,6 +86,7 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
     # Since 2, entries say which mode of security they use; before, it was the digest.
     MINOR_VERSION = 2
 
+    _board: Board
     _choice: LinkChoice
     _form: _Form
     _found: FoundMeter
@@ -112,6 +115,38 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is None:
             return form({})
         return await self._async_take(chosen_at_setup(user_input), form)
+
+    @override
+    async def async_step_zeroconf(
+        self, discovery_info: ZeroconfServiceInfo
+    ) -> ConfigFlowResult:
+        """Offer to set up the meter at a board of this project that was discovered."""
+        board = Board.of_discovery(discovery_info)
+        if board is None:
+            return self.async_abort(reason="unknown_board")
+        await self.async_set_unique_id(board.unique_id)
+        self._abort_if_unique_id_configured()
+        if is_board_used(self.hass, board):
+            return self.async_abort(reason="already_configured")
+        self._board = board
+        self.context["title_placeholders"] = {"name": board.name}
+        return await self.async_step_board()
+
+    async def async_step_board(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Go on with the port of the board as soon as ESPHome is connected to it."""
+        errors = {}
+        if user_input is not None:
+            if port := await async_port_of(self.hass, self._board):
+                return self._show_setup({CONF_PORT: port}, {})
+            errors = {"base": "board_not_connected"}
+        return self.async_show_form(
+            step_id="board",
+            data_schema=vol.Schema({}),
+            description_placeholders={"board": self._board.name},
+            errors=errors,
+        )
 
     @callback
     def _show_setup(

@@ -57,5 +57,5 @@ def async_update_firmware(
 @callback
 def is_first_meter(hass: HomeAssistant, entry: ConfigEntry) -> bool:
     """Return whether the meter of an entry was added before all others."""
-    entries = hass.config_entries.async_entries(DOMAIN)
+    entries = hass.config_entries.async_entries(DOMAIN, include_ignore=False)
     return entry is min(entries, key=lambda other: other.created_at)
