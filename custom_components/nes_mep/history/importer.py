@@ -32,6 +32,7 @@ from .downloads import (
     sums_of,
     ways_of,
 )
+from .drift import async_estimate_drift
 from .entities import Logged, Subject, subjects_of
 from .gaps import flat_spans
 from .memory import HistoryMemory, Identity
@@ -117,13 +118,20 @@ class HistoryImporter:
         return subjects_of(self._entity_ids(), self._logged())
 
     async def async_read_drift(self) -> timedelta | None:
-        """Return how far the meter's clock is ahead. Raises MeterError."""
+        """Return how far the meter's clock is ahead, None if it is out of reach.
+
+        Raises MeterError.
+        """
         try:
             return (await self._meter.read_clock()).time - self._clock.now()
         except RefusalError as err:
             if not is_out_of_reach(err):
                 raise
             return None
+
+    async def async_estimate_drift(self) -> timedelta:
+        """Return how far the clock is ahead at the least. Raises MeterError."""
+        return await async_estimate_drift(self._meter, self._clock.now())
 
     async def async_plan(
         self, end: datetime, wanted: Span | None = None

@@ -313,11 +313,11 @@ class History:
     async def _async_read_drift(self) -> timedelta:
         """Return how far the meter's clock is ahead, and report it.
 
-        One that the key does not reach is taken to be right.
+        Where the key does not reach it, what was recorded shows the least of it.
         """
         drift = await self._importer.async_read_drift()
         if drift is None:
-            return timedelta()
+            return await self._importer.async_estimate_drift()
         self._on_drift(drift.total_seconds())
         return drift
 
