@@ -64,13 +64,17 @@ async def test_a_refused_key_is_not_shown_by_another_link() -> None:
 async def test_a_refusal_from_before_a_restart() -> None:
     """Whoever stores a refusal tells the next memory of it."""
     memory = OpticalMemory()
-    memory.refuse(READ_KEY, "it was refused")
+    assert memory.refusal(READ_KEY) is None
+    memory.recall(READ_KEY, "it was refused")
     async with _served() as (optical, url):
         with pytest.raises(KeyRefusedError, match="it was refused"):
             await _open(url, READ_KEY, memory)
         assert optical.counts["bytes_received"] == 0
-    assert memory.refusal(READ_KEY) == "it was refused"
-    assert memory.refusal(_WRONG) is None
+        assert memory.refusal(READ_KEY) == "it was refused"
+        assert memory.refusal(_WRONG) is None
+        memory.allow(READ_KEY)
+        memory.recall(READ_KEY, "it was refused")
+        await _open(url, READ_KEY, memory)
 
 
 @pytest.mark.parametrize("fault", ["lose_reply:", "corrupt:at=0,"])

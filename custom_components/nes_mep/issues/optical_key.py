@@ -28,8 +28,8 @@ class OpticalKeyRefusal:
     def async_recall(self) -> None:
         """Tell the links what is stored, unless a person has entered this key since."""
         key, stored = key_of(self._entry.data), self._storage.facts.get("refused_key")
-        if stored and refuses(stored, key) and not self._memory.of_key(key).is_proven:
-            self._memory.refuse(key, stored["reason"])
+        if stored and refuses(stored, key):
+            self._memory.recall(key, stored["reason"])
 
     @callback
     def async_refused(self) -> None:

@@ -41,15 +41,16 @@ class OpticalMemory:
 
     def refusal(self, key: bytes) -> str | None:
         """Return why the meter refused a key, None if it did not."""
-        return self.of_key(key).refusal
+        shown = self._keys.get(_as_shown(key))
+        return None if shown is None else shown.refusal
 
-    def refuse(self, key: bytes, reason: str) -> None:
-        """Never show a key again, because the meter refused it; reason is what it said."""
-        self.of_key(key).refusal = reason
+    def recall(self, key: bytes, refusal: str) -> None:
+        """Record that a key was refused before a restart, unless more is known of it."""
+        self._keys.setdefault(_as_shown(key), ShownKey(refusal=refusal))
 
     def allow(self, key: bytes) -> None:
-        """Let a key be shown again, because a person has entered it, and it was accepted."""
-        self._keys[_as_shown(key)] = ShownKey(is_proven=True)
+        """Let a key be shown again, because a person has entered it."""
+        self._keys[_as_shown(key)] = ShownKey()
 
     def end_peace(self) -> None:
         """Let the port be asked at once, because a person wants it."""
