@@ -127,6 +127,18 @@ async def test_optical_port_is_detected(
     assert result["result"].state is ConfigEntryState.LOADED
 
 
+async def test_head_that_sees_its_own_light_is_not_detected(
+    hass: HomeAssistant, optical: OpticalPort, head: str
+) -> None:
+    """Its echo may be an MEP's answer, for all that is known; choosing the port helps."""
+    optical.echoes = True
+    flow_id = await start(hass)
+    form = await submit(hass, flow_id, port=head, key=RK)
+    assert form["errors"] == {"base": "not_verified"}
+    result = await submit(hass, flow_id, port=head, key=RK, **OPTICAL)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
 async def test_nothing_is_detected_where_an_mep_answers(
     hass: HomeAssistant, url: str, heard: list[bytes]
 ) -> None:
