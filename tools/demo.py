@@ -6,17 +6,18 @@ another process, and everything is asked of it the way its own pages ask.
 
 from argparse import ArgumentParser, Namespace
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 import json
 from pathlib import Path
 import sys
-from typing import Any
+from typing import Any, Final
 
 from .api import Api
 from .home_assistant import PASSWORD, USER, home_assistant
 from .process import ToolError, first_to_end
-from .simulator import Simulator, simulator
+from .simulator import READ_KEY, Simulator, simulator
 from .stage import DOMAIN, KEY, UNUSABLE, Meter, Stage, States, all_usable, perform, say
 
 SCAN_INTERVAL = 5  # seconds
@@ -141,6 +142,58 @@ async def live_through_outage(meter: Meter, source: Simulator) -> None:
     await meter.settled(all_usable)
 
 
+async def live_through_damage(meter: Meter, source: Simulator) -> None:
+    """Damage replies at the optical port, lose a session, and see readings go on.
+
+    Raises ToolError when an entity has no value meanwhile.
+    """
+    before = await source.control("optical_statistics")
+    await source.control("optical_add_fault", spec="refuse:code=0x0A,times=1")
+    for second in range(FAULT_SECONDS):
+        if second % 3 == 0:
+            await source.control("optical_add_fault", spec="corrupt:times=1")
+        await asyncio.sleep(1)
+        states = await meter.states()
+        if not all_usable(states):
+            lost = [id_ for id_ in states if states[id_]["state"] in UNUSABLE]
+            raise ToolError(f"These have no value meanwhile: {', '.join(lost)}.")
+    after = await source.control("optical_statistics")
+    await source.control("optical_clear_faults")
+    for what in ("requests", "repetitions", "sessions"):
+        say(f"  {what} meanwhile: {after.get(what, 0) - before.get(what, 0)}")
+    say(f"  entities without a value: 0; wrong keys: {after['refused_keys']}")
+    if after["sessions"] == before["sessions"]:
+        raise ToolError("No new session began.")
+
+
+async def live_without_head(meter: Meter, source: Simulator) -> None:
+    """Take the head off for longer than a poll, and see the readings come back."""
+    await source.control("optical_head", attached=False)
+    await meter.link_event("no_reply")
+    await source.control("optical_head", attached=True)
+    await meter.link_event("recovered")
+    await meter.settled(all_usable)
+
+
+type Trouble = Callable[[Meter, Simulator], Awaitable[None]]
+
+HARMLESS: Final[Mapping[str, Mapping[str, Trouble]]] = {
+    "mep": {
+        f"The meter refuses reads of whole tables with 0x{code:02X} ({name})": partial(
+            live_through_field_bug, code=code
+        )
+        for code, name in FIELD_BUG.items()
+    },
+    "optical": {"Replies are damaged, and a session ends": live_through_damage},
+}
+"""What an owner does not notice, by the port of the meter."""
+OUTAGES: Final[Mapping[str, Mapping[str, Trouble]]] = {
+    "mep": {"The meter refuses everything for a while": live_through_outage},
+    "optical": {"The head is taken off the meter for a while": live_without_head},
+}
+"""What an owner does notice."""
+
+
 async def refusals(source: Simulator, code: int) -> int:
     """Return how often the simulated meter has answered with this code."""
     codes = (await source.control("statistics"))["reply_codes"]
@@ -165,13 +218,15 @@ async def run(options: Namespace, folder: Path) -> None:
     """Run the demo in an empty folder; unless it is to end, until it is cancelled."""
     demo = Stage()
     async with AsyncExitStack() as stack:
+        is_optical = options.link == "optical"
         async with demo.step("Starting the simulated meter, at 9600 baud", 30):
             source = await stack.enter_async_context(
                 simulator(
                     folder,
-                    key=KEY,
+                    key=READ_KEY if is_optical else KEY,
                     device=folder / "meter" if options.pty else None,
                     profile=options.profile,
+                    link=options.link,
                 )
             )
             demo.children.append(source.process)
@@ -186,7 +241,8 @@ async def run(options: Namespace, folder: Path) -> None:
 
         async with demo.step("Adding the meter through the config flow", 60):
             entry = await house.api.config_flow(
-                DOMAIN, {"port": source.port, "key": source.key}
+                DOMAIN,
+                {"port": source.port, "key": source.key, "meter_port": options.link},
             )
             meter = Meter(house.api, entry["result"]["entry_id"], entry["title"])
             await meter.learn_entities()
@@ -212,17 +268,17 @@ async def run(options: Namespace, folder: Path) -> None:
             )
             say("  " + json.dumps(answer, indent=2).replace("\n", "\n  "))
 
-        for code, name in FIELD_BUG.items():
-            what = f"The meter refuses reads of whole tables with 0x{code:02X} ({name})"
+        for what, live_through in HARMLESS[options.link].items():
             async with demo.step(what, 60):
-                await live_through_field_bug(meter, source, code)
+                await live_through(meter, source)
 
         async with demo.step("Reading Home Assistant's log", 30):
             await check_log(house.api)
 
         # Home Assistant logs this one, rightly.
-        async with demo.step("The meter refuses everything for a while", 60):
-            await live_through_outage(meter, source)
+        for what, live_through in OUTAGES[options.link].items():
+            async with demo.step(what, 240):
+                await live_through(meter, source)
 
         say(f"\nEverything worked, in {demo.seconds:.0f} seconds.")
         if not options.once:
@@ -246,6 +302,12 @@ def parse(arguments: list[str]) -> Namespace:
     )
     line.add_argument("--pty", action="store_true", help="reach it as a serial device")
     parser.add_argument("--profile", default="gen3", help="kind of meter (gen3)")
+    parser.add_argument(
+        "--link",
+        choices=("mep", "optical"),
+        default="mep",
+        help="port of the meter (mep)",
+    )
     return parser.parse_args(arguments)
 
 

@@ -14,6 +14,8 @@ from .process import Child, ToolError, free_port, stopped_at_exit
 
 ROOT = Path(__file__).parents[1]
 LOCAL = "127.0.0.1"
+READ_KEY = "Demo-RK-of-the-meter"
+"""The read-only key of the optical port of a meter that is served at both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +50,14 @@ async def simulator(
     profile: str = "gen3",
     baud: int = 9600,
     link: str = "mep",
+    head: Path | None = None,
     requires_tls: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Simulator]:
     """Run a simulated meter, over a pty that is linked from `device`, else over TCP.
 
-    `link` is the port of the meter, mep or optical, and `key` the one of that port.
+    `link` is the port of the meter, mep or optical, and `key` the one of that port. With
+    `head`, its optical port is there too, over a pty that is linked from it, with READ_KEY.
     It is paced at `baud` and, when it requires TLS, speaks nothing else. Its process
     gets the environment beside ours. Its output goes to a file in `folder`. Raises
     ToolError when it ends by itself before it answers.
@@ -62,10 +66,20 @@ async def simulator(
     tcp_port = free_port()
     line = ("--pty", str(device)) if device else ("--listen", f"{LOCAL}:{tcp_port}")
     key_option = "--read-key" if link == "optical" else "--key"
+    optical = ("--optical-pty", str(head), "--read-key", READ_KEY) if head else ()
     tls = ("--tls", "openssl", "--tls-required") if requires_tls else ()
     process = await Child.start(
         "The simulated meter",
-        *(sys.executable, "-m", "tests.simulator", "--link", link, *line, *tls),
+        *(
+            sys.executable,
+            "-m",
+            "tests.simulator",
+            "--link",
+            link,
+            *line,
+            *optical,
+            *tls,
+        ),
         *("--control", f"{LOCAL}:{control_port}"),
         *("--profile", profile, "--baud", str(baud), key_option, key),
         log=folder / "simulator.log",
