@@ -12,6 +12,7 @@ import json
 import os
 from pathlib import Path
 import re
+from shutil import rmtree
 import signal
 import sys
 from tempfile import gettempdir
@@ -23,6 +24,7 @@ from aioesphomeapi import APIClient  # type: ignore[import-not-found]
 from .process import Child, ToolError, free_port, stopped_at_exit
 from .simulator import LOCAL, ROOT, Simulator, simulator
 
+ESPHOME = ROOT / ".dev" / "esphome" / "bin" / "esphome"
 KEY = "Key-behind-ESPHome"
 BUILD_SECONDS = 600
 READ_SECONDS = 60
@@ -54,8 +56,7 @@ dashboard_import: !remove
 status_led: !remove
 api:
   port: {port}
-  # The library for that is not part of ESPHome's package.
-  encryption: !remove
+  encryption: {encryption}
 uart:
   port: {line}
   tx_pin: !remove
@@ -69,13 +70,21 @@ serial_proxy:
 """
 
 
-def for_host(board: str, *, has_enable: bool, api_port: int, line: Path) -> str:
+def for_host(
+    board: str, *, has_enable: bool, api_port: int, line: Path, encrypted: bool = False
+) -> str:
     """Return the configuration of a board for this machine, which has a line for it."""
-    rts_pin = _RTS_PIN if has_enable else ""
-    return _ON_HOST.format(board=board, port=api_port, line=line, rts_pin=rts_pin)
+    return _ON_HOST.format(
+        board=board,
+        port=api_port,
+        # ESPHome fetches the library for it.
+        encryption="" if encrypted else "!remove",
+        line=line,
+        rts_pin=_RTS_PIN if has_enable else "",
+    )
 
 
-async def _until(what: str, done: Callable[[], bool], *children: Child) -> None:
+async def until(what: str, done: Callable[[], bool], *children: Child) -> None:
     """Wait until something is so; raise ToolError if it takes too long."""
     try:
         async with asyncio.timeout(READ_SECONDS):
@@ -94,8 +103,9 @@ async def build(config: str, folder: Path) -> Path:
     """
     (folder / "host.yaml").write_text(config)
     log = folder / "build.log"
-    command = (str(Path(sys.executable).with_name("esphome")), "compile", "host.yaml")
-    compiler = await Child.start("ESPHome", *command, log=log, cwd=folder)
+    compiler = await Child.start(
+        "ESPHome", str(ESPHOME), "compile", "host.yaml", log=log, cwd=folder
+    )
     async with stopped_at_exit(compiler), asyncio.timeout(BUILD_SECONDS):
         if await compiler.ended():
             raise ToolError(f"{log.read_text()}\nThe proxy could not be built.")
@@ -131,9 +141,14 @@ class Proxy:
     async def start(self) -> None:
         """Start it, with a new log, and wait until it has its pins."""
         self.process = await Child.start(
-            "The proxy", str(self._program), log=self.log, cwd=self._folder
+            "The proxy",
+            str(self._program),
+            log=self.log,
+            cwd=self._folder,
+            # Where it keeps what a board keeps in its flash.
+            environment={"HOME": str(self._folder)},
         )
-        await _until(
+        await until(
             "The proxy starts", lambda: "setup()" in self.log.read_text(), self.process
         )
 
@@ -142,10 +157,12 @@ class Proxy:
         levels = re.findall(rf"Setting pin {_PIN} to (HIGH|LOW)", self.log.read_text())
         return [level == "LOW" for level in levels][1:]
 
-    async def restart(self) -> None:
+    async def restart(self, *, erased: bool = False) -> None:
         """End it without a word, as a board that loses its supply, and start it."""
         self.process.kill()
         await self.process.ended()
+        if erased:
+            rmtree(self._folder / ".esphome" / "prefs")
         await self.start()
 
     async def stop(self) -> None:
@@ -168,7 +185,7 @@ class Proxy:
             entities, _ = await client.list_entities_services()
             [switch] = [entity for entity in entities if entity.name == "ENABLE"]
             client.switch_command(switch.key, state=False)
-            await _until("ENABLE is off", lambda: not self.enable()[-1], self.process)
+            await until("ENABLE is off", lambda: not self.enable()[-1], self.process)
         finally:
             await client.disconnect()
 
@@ -190,7 +207,7 @@ class Reader:
     async def until_poll(self, what: str, kind: str, proxy: Proxy) -> None:
         """Wait for a poll that came to "readings" or "error"."""
         before = len(self.polls)
-        await _until(
+        await until(
             what,
             lambda: any(kind in poll for poll in self.polls[before:]),
             *(proxy.process, self.process),
@@ -204,7 +221,7 @@ async def _disturb(proxy: Proxy, reader: Reader, meter: Simulator) -> None:
     if not opened or not all(opened):
         raise ToolError(f"ENABLE went {opened}, not on.")
     fault = await meter.control("add_fault", spec="silence")
-    await _until(
+    await until(
         "The silent port is restarted",
         lambda: proxy.enable()[len(opened) :][:2] == [False, True],
         *(proxy.process, reader.process),
@@ -224,7 +241,7 @@ async def _disturb(proxy: Proxy, reader: Reader, meter: Simulator) -> None:
 
     await proxy.switch_enable_off()
     fault = await meter.control("add_fault", spec="silence")
-    await _until(
+    await until(
         "ENABLE is on again", lambda: proxy.enable()[-1], proxy.process, reader.process
     )
     await meter.control("remove_fault", fault=fault)
