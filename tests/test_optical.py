@@ -14,6 +14,7 @@ from homeassistant.components.repairs import repairs_flow_manager
 from homeassistant.components.system_health import get_info
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 
@@ -207,6 +208,33 @@ async def test_refused_key_while_it_is_read(
         await hass.async_block_till_done(wait_background_tasks=True)
         assert not unavailable(hass, entry)
         await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_refused_key_between_two_polls(
+    hass: HomeAssistant, host_clock: DrivenClock, meter: SimulatedMeter
+) -> None:
+    """Whatever was read when the meter refused it: it is asked for, and remembered."""
+    async with served(meter, host_clock) as (optical, url):
+        entry = await set_up(hass, make_optical_entry(meter, url))
+        optical.key = b"changed"
+        host_clock.move(11)
+        with pytest.raises(HomeAssistantError, match="refuses the key"):
+            await hass.services.async_call(
+                DOMAIN,
+                "read_table",
+                {"config_entry_id": entry.entry_id, "table": "BT01"},
+                blocking=True,
+                return_response=True,
+            )
+        await hass.async_block_till_done(wait_background_tasks=True)
+        assert questions(hass) == [entry.title]
+
+        # Home Assistant is restarted, before another poll.
+        del hass.data[DOMAIN]
+        await hass.config_entries.async_reload(entry.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
+        assert entry.state is ConfigEntryState.SETUP_ERROR
+        assert optical.keys.refused == 1
 
 
 async def test_port_that_takes_tls_only(

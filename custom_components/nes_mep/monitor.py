@@ -26,7 +26,6 @@ from .link.host_clock import host_clock
 from .link.outages import OutageLog
 from .link.storage import MeterStorage, StoredLayout
 from .osgp import (
-    KeyRefusedError,
     LinkStatistics,
     Meter,
     MeterError,
@@ -52,7 +51,6 @@ class MeterMonitor:
         """Start with nothing known."""
         self.clock = host_clock(hass)
         self.trace = Trace()
-        self.optical_memory = OpticalMemory()
         self.outages = OutageLog(hass, self.clock)
         self.storage = MeterStorage(hass, entry.entry_id)
         self.history = HistoryMemory(hass, entry.entry_id)
@@ -64,7 +62,12 @@ class MeterMonitor:
         self._key_question = KeyQuestion(hass, entry, self.clock)
         self._silence_issue = SilenceIssue(hass, entry, self.storage, self.clock)
         self._security_issues = SecurityIssues(hass, entry, self.storage, self.clock)
-        self._optical_key = OpticalKeyRefusal(entry, self.storage, self.optical_memory)
+        self._optical_key = OpticalKeyRefusal(hass, entry, self.storage)
+
+    @property
+    def optical_memory(self) -> OpticalMemory:
+        """What is known of the optical port, for all links to it."""
+        return self._optical_key.memory
 
     @property
     def is_optical(self) -> bool:
@@ -95,8 +98,6 @@ class MeterMonitor:
         """
         self._silence_issue.async_failed(err)
         if self.is_optical:
-            if isinstance(err, KeyRefusedError):
-                self._optical_key.async_refused()
             return _TLS_PAUSE if isinstance(err, TlsRequiredError) else None
         await self._security_issues.async_failed(err, probe, at_setup=at_setup)
         pause = self._key_question.async_failed(err)

@@ -314,7 +314,7 @@ class OpticalClient(Link):
 
     def _refuse_key(self, reason: str) -> None:
         self.statistics.authentication_failures += 1
-        self._shown.refusal = reason
+        self._memory.refuse(self._shown, reason)
 
     async def _end(self, session: Session) -> None:
         """End the session by logging off."""

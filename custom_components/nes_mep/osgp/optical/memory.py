@@ -1,5 +1,6 @@
 """What is known of an optical port from one link to the next."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
@@ -28,12 +29,13 @@ class OpticalMemory:
     session. Both are seconds of the clock of the links.
     """
 
-    def __init__(self) -> None:
-        """Start with nothing known."""
+    def __init__(self, on_refusal: Callable[[], None] | None = None) -> None:
+        """Start with nothing known; on_refusal is called when a key was refused."""
         self.failures = 0
         self.peace_until = -inf
         self.forgotten_at = -inf
         self._keys: dict[OpticalKey, ShownKey] = {}
+        self._on_refusal = on_refusal
 
     def of_key(self, key: bytes) -> ShownKey:
         """Return what came of showing a key."""
@@ -43,6 +45,12 @@ class OpticalMemory:
         """Return why the meter refused a key, None if it did not."""
         shown = self._keys.get(_as_shown(key))
         return None if shown is None else shown.refusal
+
+    def refuse(self, shown: ShownKey, reason: str) -> None:
+        """Record that the meter refused a key."""
+        shown.refusal = reason
+        if self._on_refusal is not None:
+            self._on_refusal()
 
     def recall(self, key: bytes, refusal: str) -> None:
         """Record that a key was refused before a restart, unless more is known of it."""
