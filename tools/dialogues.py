@@ -1,8 +1,9 @@
 """Every dialogue of the integration, filled in and submitted in a real browser.
 
 The meter is added, its options are changed, its connection is reconfigured, its key is
-renewed, and a repair is submitted, with a mistake before where one can be made. Ends with
-exit code 0 when each was saved as it was shown.
+renewed, and a repair is submitted, with a mistake before where one can be made. The same is
+done at its optical port, whose simulated meter counts the wrong keys. Ends with exit code 0
+when each was saved as it was shown.
 
     .dev/next/bin/python -m tools.dialogues [--pictures FOLDER]
 """
@@ -17,15 +18,15 @@ from typing import Any, Final
 
 from .browser import browser
 from .home_assistant import home_assistant
+from .optical_dialogues import OPTICAL_DIALOGUES
 from .process import ToolError
 from .screenshots import TIME_ZONE, log_in, speak
 from .simulator import simulator
 from .stage import DOMAIN, KEY, Stage, perform, say
-from .visit import SUCCESS, TEXTS, Visit, until
+from .visit import OTHER_KEY, SUCCESS, TEXTS, Visit, until
 
 PROFILE: Final = "mbus"
 OTHER_PROFILE: Final = "gen3_demand"
-OTHER_KEY: Final = "Other-key-of-a-meter"
 SECONDS: Final = 240  # for a dialogue; a key is asked for after a minute of refusals
 
 
@@ -151,6 +152,7 @@ async def run(options: Namespace, folder: Path) -> None:
                     folder,
                     key=KEY,
                     device=folder / "meter",
+                    head=folder / "head",
                     profile=PROFILE,
                 )
             )
@@ -162,6 +164,7 @@ async def run(options: Namespace, folder: Path) -> None:
                 house,
                 page,
                 source,
+                folder / "head",
                 folder / "home/.storage",
                 options.pictures,
             )
@@ -172,6 +175,7 @@ async def run(options: Namespace, folder: Path) -> None:
             reconfigure,
             renew_key,
             repair,
+            *OPTICAL_DIALOGUES,
         ):
             async with stage.step(what.__doc__ or "", SECONDS):
                 try:

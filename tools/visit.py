@@ -12,6 +12,7 @@ from .simulator import Simulator
 from .stage import DOMAIN, Meter
 
 TEXTS: Final[dict[str, Any]] = texts_in("en")
+OTHER_KEY: Final = "Other-key-of-a-meter"
 FORM: Final = "step-flow-form"
 SUCCESS: Final = "was successful"
 """Home Assistant's own words at the end of such a dialogue."""
@@ -33,13 +34,19 @@ class Visit:
         house: HomeAssistant,
         page: Page,
         source: Simulator,
+        head: Path,
         storage: Path,
         pictures: Path | None,
     ) -> None:
-        """Start with no meter; storage is where Home Assistant stores things."""
+        """Start with no meter.
+
+        head is the device at the optical port of the meter that source is, and storage
+        where Home Assistant stores things.
+        """
         self.house = house
         self.page = page
         self.source = source
+        self.head = head
         self.meter: Meter | None = None
         self.storage = storage
         self._pictures = pictures
@@ -92,10 +99,24 @@ class Visit:
 
     async def enter_port(self, port: str) -> None:
         """Enter a port by hand."""
-        await self.page.click("ha-selector-serial_port >>> ha-picker-field")
-        await self.page.click("ha-combo-box-item", "Enter manually")
+        manually = "Enter manually"
+        # The list does not open before Home Assistant has told of its ports.
+        while not await self.page.evaluate(
+            f"!!find('ha-combo-box-item', '{manually}')"
+        ):
+            await self.page.click("ha-selector-serial_port >>> ha-picker-field")
+            await asyncio.sleep(1)
+        await self.page.click("ha-combo-box-item", manually)
         # The list gives way to a field.
         await self.enter("ha-selector-serial_port >>> ha-input", port)
+
+    async def choose_port_of_meter(self, option: str) -> None:
+        """Choose which port of the meter it is."""
+        texts = TEXTS["config"]["step"]["user"]["data"]
+        chosen = TEXTS["selector"]["meter_port"]["options"][option]
+        await self.page.click("ha-selector-select >>> ha-select", texts["meter_port"])
+        await self.page.click("ha-dropdown-item", chosen)
+        await self.page.shows("ha-selector-select >>> ha-select", chosen)
 
     async def reconfigure(self) -> None:
         """Open the dialogue that changes the connection."""
