@@ -290,7 +290,7 @@ async def test_reconfigure_to_the_optical_port_and_back(
 
     for port, key, meter_port, security, data, interval, reason in (
         (head, RK, "optical", "digest", OPTICAL, 60, "reconfigured_beside_mep"),
-        (url, KEY, "mep", "digest", NEW, 60, "reconfigure_successful"),
+        (url, KEY, "mep", "automatic", NEW, 60, "reconfigured_refused_tls"),
     ):
         flow = await entry.start_reconfigure_flow(hass)
         change = {"port": port, "meter_port": meter_port, "security": security}

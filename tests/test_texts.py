@@ -8,7 +8,7 @@ import pytest
 
 from custom_components.nes_mep import PLATFORMS
 from custom_components.nes_mep.const import DOMAIN
-from custom_components.nes_mep.link.errors import _BY_CODE, _BY_ERROR
+from custom_components.nes_mep.link.errors import _AT_OPTICAL_PORT, _BY_CODE, _BY_ERROR
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.loader import async_get_integration
@@ -40,11 +40,13 @@ def test_errors_have_texts() -> None:
     Its kind and its reason have texts where the event entity of the link shows them.
     """
     attributes = TEXTS["entity"]["event"]["link"]["state_attributes"]
+    assert set(_AT_OPTICAL_PORT.values()) <= TEXTS["config"]["error"].keys()
     for failure in (*_BY_CODE.values(), *(failure for _, failure in _BY_ERROR)):
         message = TEXTS["exceptions"][failure.text]["message"]
         assert message.format(meter="M", error="E")
         assert "{meter}" in message
         assert "{error}" in message
+        assert TEXTS["config"]["error"][failure.form]
         assert attributes["event_type"]["state"][failure.kind]
         assert attributes["kinds"]["state"][failure.kind]
         assert attributes["reason"]["state"][failure.reason]
