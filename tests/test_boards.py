@@ -73,13 +73,17 @@ async def connect(hass: HomeAssistant, *ports: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("project", "meter_port"),
+    [("dabbler", "detect"), ("ir-head", "optical"), ("ir-head-esp8266", "optical")],
+)
 async def test_discovery_leads_to_the_setup_with_the_port(
-    hass: HomeAssistant, url: str
+    hass: HomeAssistant, url: str, project: str, meter_port: str
 ) -> None:
-    """What is left to enter is the key."""
+    """What is left to enter is the key; a head is for the optical port."""
     port = await add_to_esphome(hass) + "MEP"
     await connect(hass, "esphome-hass://esphome/other?port_name=MEP", port)
-    form = await discover(hass)
+    form = await discover(hass, project_name=f"nes-mep.{project}")
     assert (form["type"], form["step_id"]) == (FlowResultType.FORM, "board")
     assert form["description_placeholders"] == {"board": "MEP ABF679"}
     [flow] = hass.config_entries.flow.async_progress()
@@ -92,10 +96,12 @@ async def test_discovery_leads_to_the_setup_with_the_port(
     assert schema is not None
     [field] = [field for field in schema.schema if field == "port"]
     assert field.description == {"suggested_value": port}
+    [field] = [field for field in schema.schema if field == "meter_port"]
+    assert field.default() == meter_port
 
     # As with any port: here, one that the simulated meter is at.
     result = await hass.config_entries.flow.async_configure(
-        form["flow_id"], {"port": url, "key": KEY}
+        form["flow_id"], {"port": url, "key": KEY, "meter_port": "mep"}
     )
     assert result["type"] is FlowResultType.CREATE_ENTRY
 

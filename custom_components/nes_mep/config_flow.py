@@ -62,6 +62,7 @@ from .setup_forms import (
     reconfigure_schema,
     reconfigure_values,
     setup_schema,
+    shown_for_board,
 )
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
         errors = {}
         if user_input is not None:
             if port := await async_port_of(self.hass, self._board):
-                return self._show_setup({CONF_PORT: port}, {})
+                return self._show_setup(shown_for_board(port, self._board), {})
             errors = {"base": "board_not_connected"}
         return self.async_show_form(
             step_id="board",

@@ -18,6 +18,7 @@ from homeassistant.helpers.selector import (
 from .const import BAUDRATES, CONF_BAUDRATE, CONF_KEY, CONF_METER_PORT, CONF_SECURITY
 from .forms import form_section
 from .link.access import LinkSecurity, meter_port_of
+from .link.board import Board
 from .link.choice import LinkChoice
 from .osgp import DEFAULT_BAUDRATE, MeterPort, SecurityMode
 
@@ -85,6 +86,12 @@ def setup_schema(shown: Mapping[str, Any]) -> vol.Schema:
             ),
         }
     )
+
+
+def shown_for_board(port: str, board: Board) -> dict[str, str]:
+    """Return what the setup shows at first for a board at a port."""
+    meter_port = MeterPort.OPTICAL.value if board.is_head else _DETECT
+    return {CONF_PORT: port, CONF_METER_PORT: meter_port}
 
 
 def chosen_at_setup(user_input: Mapping[str, Any]) -> LinkChoice:

@@ -16,21 +16,28 @@ from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from ..const import DOMAIN
 
 _ESPHOME: Final = "esphome"
+_HEADS: Final = "nes-mep.ir-head"
+"""How the names of the projects of infrared heads begin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A board, by its MAC address as Home Assistant writes it, and its name."""
+    """A board, by its MAC address as Home Assistant writes it, and its name.
+
+    is_head says whether it is an infrared head, for the optical port.
+    """
 
     mac: str
     name: str
+    is_head: bool
 
     @classmethod
     def of_discovery(cls, info: ZeroconfServiceInfo) -> Self | None:
         """Return the board that was discovered, None if it does not say its address."""
         mac = info.properties.get("mac")
         name = info.properties.get("friendly_name") or info.name.partition(".")[0]
-        return cls(format_mac(mac), name) if mac else None
+        is_head = (info.properties.get("project_name") or "").startswith(_HEADS)
+        return cls(format_mac(mac), name, is_head) if mac else None
 
     @property
     def unique_id(self) -> str:
