@@ -136,3 +136,16 @@ async def _length(meter: Meter, table: int) -> int | None:
         if err.code == ResponseCode.NOT_POSSIBLE:
             return None
         raise
+
+
+async def test_a_download_stays_in_its_session() -> None:
+    """Its requests are spaced, but not so far that the session ends between them."""
+    driven_clock().began = _NOW
+    async with _at_optical_port(OpticalPort(_simulated("gen3"))) as meter:
+        (data_set, *_) = await meter.read_load_profile_sets()
+        sessions, began_at = meter.sessions, driven_clock().time()
+        download = meter.load_profile(_NOW - timedelta(hours=30), data_set=data_set)
+        intervals = [each async for batch in download for each in batch.intervals]
+        assert len(intervals) > 100
+        assert meter.sessions == sessions
+        assert driven_clock().time() - began_at < 60

@@ -74,6 +74,11 @@ class Link(ABC):
         """
 
     @property
+    def asked(self) -> int:
+        """How many reads the meter was asked for, as those count who space them."""
+        return self.statistics.requests
+
+    @property
     def silences_mep(self) -> bool:
         """Whether the meter's MEP is dead while there is a session of this link."""
         return False

@@ -61,15 +61,15 @@ class Pace:
 
     def __init__(self, link: Link, period: float) -> None:
         """Initialize with the link whose requests count, and the period in seconds."""
-        self._statistics = link.statistics
+        self._link = link
         self._clock = link.clock
         self._period = period
-        self._counted = link.statistics.requests
+        self._counted = link.asked
         self._asked_at = float("-inf")
 
     async def wait(self) -> None:
         """Wait until a further request may be sent."""
-        requests = self._statistics.requests - self._counted
+        requests = self._link.asked - self._counted
         self._counted += requests
         due = self._asked_at + min(requests, _MOST_WAITED_FOR) * self._period
         await self._clock.sleep(max(0.0, due - self._clock.time()))

@@ -90,6 +90,7 @@ class OpticalClient(Link):
         self._shown = memory.of_key(key)
         self._session: Session | None = None
         self._sessions = 0
+        self._asked = 0
         self._terms = SMALLEST_TERMS
         self._lengths = ReplyLengths()
         self._starts_anew = False
@@ -115,6 +116,13 @@ class OpticalClient(Link):
     @override
     def sessions(self) -> int:
         return self._sessions
+
+    @property
+    @override
+    def asked(self) -> int:
+        # What a session needs to begin and to end does not count: a download would wait
+        # for that, let the session end meanwhile, and begin another one for each part.
+        return self._asked
 
     @property
     @override
@@ -213,6 +221,7 @@ class OpticalClient(Link):
         sent = self.statistics.requests
         reply: bytes | None = None
         error: str | None = None
+        self._asked += 1
         try:
             reply = await session.read(request)
         except BaseException as err:
