@@ -25,6 +25,7 @@ _ASCII_KEY = "Wb7#kP2x!dL9vT4qXYZ!"
         "0x " + _ASCII_KEY.encode().hex(":", 2),
         ", ".join(f"0x{byte:02x}" for byte in _ASCII_KEY.encode()),
         _ASCII_KEY.encode().hex("_"),
+        _ASCII_KEY.encode().hex() + "00",
         _ASCII_KEY[:16].encode().hex(" ").replace(" ", " \u2013\t"),
         f"\u200e{_ASCII_KEY.encode().hex(' ')}\u00ad",
     ],

@@ -10,6 +10,9 @@ KEY_LENGTH = 16
 """Length of a key in bytes; what follows is ignored."""
 _LONGEST_KEY = 20
 
+_END: Final = "00"
+"""What a text that is a key may end with, as hex digits."""
+
 _NOT_DIGITS: Final = re.compile(r"0[xX]|[\W_]")
 """What stands before and between hex digits."""
 
@@ -52,11 +55,14 @@ def parse_key(text: str) -> MepKey:
     Accepted are 16 to 20 printable ASCII characters, of which the first 16 count
     (guide, "Authentication"), and the same key as 32 or 40 hex digits, with or without
     the prefix 0x, before all or each of the bytes, and with any separators between
-    them. What came along when the key was copied is dropped. Raises ValueError, without
-    the key in its text.
+    them; 42 if they end in 00. What came along when the key was copied is dropped.
+    Raises ValueError, without the key in its text.
     """
     text = pasted_text(text)
     digits = _NOT_DIGITS.sub("", text)
+    if len(digits) == 2 * _LONGEST_KEY + len(_END):
+        # As the NES-MEP-Reader shows it.
+        digits = digits.removesuffix(_END)
     if len(digits) in (2 * KEY_LENGTH, 2 * _LONGEST_KEY):
         try:
             return MepKey(bytes.fromhex(digits)[:KEY_LENGTH])
