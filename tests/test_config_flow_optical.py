@@ -1,6 +1,7 @@
 """Tests of the flows with the optical port, against simulated meters at both ports."""
 
 from collections.abc import AsyncIterator, Callable
+import logging
 from typing import Any
 
 import pytest
@@ -78,8 +79,10 @@ async def test_user_chooses_the_optical_port(
     optical: OpticalPort,
     head: str,
     heard: list[bytes],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The meter is read there every minute, and no byte of the MEP's is sent."""
+    caplog.set_level(logging.DEBUG)
     result = await submit(
         hass, await start(hass), port=f"{head} ", key=f"{RK}\n", **OPTICAL
     )
@@ -96,6 +99,7 @@ async def test_user_chooses_the_optical_port(
     assert {data[:1] for data in heard} <= {b"\xee", b"\x06", b"\x15"}
     assert not meter.requests
     assert not optical.keys.refused
+    assert not any(key in caplog.text for key in (RK, READ_KEY.hex(), str(READ_KEY)))
 
 
 @pytest.mark.parametrize("profile", ["gen4"])
