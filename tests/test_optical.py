@@ -287,6 +287,30 @@ async def test_silent_head(
         await hass.config_entries.async_unload(entry.entry_id)
 
 
+async def test_head_is_seated_again(
+    hass: HomeAssistant, host_clock: DrivenClock, clock: Clock, meter: SimulatedMeter
+) -> None:
+    """Whoever has moved the head need not wait until the port is asked again."""
+    async with served(meter, host_clock) as (optical, url):
+        entry = await set_up(
+            hass, make_optical_entry(meter, url, resync_automatically=False)
+        )
+        optical.is_attached = False
+        for _ in range(20):
+            await pass_time(hass, host_clock, clock, 11)
+        optical.is_attached = True
+        await pass_time(hass, host_clock, clock, 11)
+        assert "energy_import" in unavailable(hass, entry)
+        await hass.services.async_call(
+            "button",
+            "press",
+            {"entity_id": entity_ids(hass, entry)["resync"]},
+            blocking=True,
+        )
+        assert "energy_import" not in unavailable(hass, entry)
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
 async def test_damage(
     hass: HomeAssistant, host_clock: DrivenClock, clock: Clock, meter: SimulatedMeter
 ) -> None:

@@ -75,6 +75,8 @@ class NesMepButton(NesMepEntity, ButtonEntity):
         """Do what the button is for; raises a translated error if that fails."""
         if self.entity_description.is_for_admins:
             await self._async_admit()
+        # Somebody may have just put the head in its place.
+        self.coordinator.monitor.optical_memory.end_peace()
         entry = self.coordinator.config_entry
         await async_ask_meter(entry, self.entity_description.press)
 
