@@ -244,7 +244,7 @@ async def test_port_that_takes_tls_only(
     async with served(meter, host_clock, requires_tls=True) as (optical, url):
         entry = await set_up(hass, make_optical_entry(meter, url))
         assert entry.state is ConfigEntryState.SETUP_RETRY
-        assert entry.error_reason_translation_key == "optical_tls_required"
+        assert "accepts TLS only" in str(entry.reason)
         assert not questions(hass)
         assert not any(request.code == 0x51 for request in optical.requests)
         optical.settings = OpticalSettings()
