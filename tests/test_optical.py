@@ -287,8 +287,13 @@ async def test_silent_head(
         await hass.config_entries.async_unload(entry.entry_id)
 
 
+@pytest.mark.parametrize("how", ["button", "reload"])
 async def test_head_is_seated_again(
-    hass: HomeAssistant, host_clock: DrivenClock, clock: Clock, meter: SimulatedMeter
+    hass: HomeAssistant,
+    host_clock: DrivenClock,
+    clock: Clock,
+    meter: SimulatedMeter,
+    how: str,
 ) -> None:
     """Whoever has moved the head need not wait until the port is asked again."""
     async with served(meter, host_clock) as (optical, url):
@@ -301,12 +306,13 @@ async def test_head_is_seated_again(
         optical.is_attached = True
         await pass_time(hass, host_clock, clock, 11)
         assert "energy_import" in unavailable(hass, entry)
-        await hass.services.async_call(
-            "button",
-            "press",
-            {"entity_id": entity_ids(hass, entry)["resync"]},
-            blocking=True,
-        )
+        if how == "button":
+            resync = entity_ids(hass, entry)["resync"]
+            await hass.services.async_call(
+                "button", "press", {"entity_id": resync}, blocking=True
+            )
+        else:
+            await hass.config_entries.async_reload(entry.entry_id)
         assert "energy_import" not in unavailable(hass, entry)
         await hass.config_entries.async_unload(entry.entry_id)
 

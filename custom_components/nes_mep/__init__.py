@@ -203,6 +203,8 @@ def _make_costs(
 
 async def async_unload_entry(hass: HomeAssistant, entry: NesMepConfigEntry) -> bool:
     """Remove the entities; the coordinator closes the meter after that."""
+    # Whoever reloads the entry wants an answer now.
+    entry.runtime_data.coordinator.monitor.optical_memory.end_peace()
     return await hass.config_entries.async_unload_platforms(
         entry, entry.runtime_data.platforms
     )
