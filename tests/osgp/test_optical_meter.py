@@ -1,8 +1,10 @@
 """Meters at their optical port: everything that is read at the MEP, and as it is there."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -138,14 +140,31 @@ async def _length(meter: Meter, table: int) -> int | None:
         raise
 
 
-async def test_a_download_stays_in_its_session() -> None:
-    """Its requests are spaced, but not so far that the session ends between them."""
-    driven_clock().began = _NOW
-    async with _at_optical_port(OpticalPort(_simulated("gen3"))) as meter:
+async def test_a_download_leaves_turns_to_the_mep() -> None:
+    """Its requests are spaced, but not so far that the session ends between them.
+
+    Where one UART serves both ports, the MEP has it in between.
+    """
+    clock = driven_clock()
+    clock.began = _NOW
+    optical = OpticalPort(_simulated("gen3"))
+    taken = [False]
+
+    async def watch() -> None:
+        while True:
+            await clock.sleep(1.0)
+            taken.append(optical.takes_uart())
+
+    async with _at_optical_port(optical) as meter:
         (data_set, *_) = await meter.read_load_profile_sets()
-        sessions, began_at = meter.sessions, driven_clock().time()
-        download = meter.load_profile(_NOW - timedelta(hours=30), data_set=data_set)
+        await clock.sleep(10.0)
+        sessions, began_at = meter.sessions, clock.time()
+        watching = asyncio.create_task(watch())
+        download = meter.load_profile(_NOW - timedelta(days=4), data_set=data_set)
         intervals = [each async for batch in download for each in batch.intervals]
-        assert len(intervals) > 100
-        assert meter.sessions == sessions
-        assert driven_clock().time() - began_at < 60
+        watching.cancel()
+        assert len(intervals) > 300
+        assert meter.sessions - sessions <= 2 + (clock.time() - began_at) / 45
+    turns = [(is_taken, len(list(turn))) for is_taken, turn in groupby(taken)]
+    assert all(seconds <= 33 for is_taken, seconds in turns if is_taken)
+    assert all(seconds >= 14 for is_taken, seconds in turns[1:-1] if not is_taken)

@@ -42,6 +42,11 @@ _BEGINNINGS = 3
 _LONGEST_SESSION = 520.0
 """Seconds, well below the 540 after which others in the field log off: some time later
 the meter ends a session itself, and ignores the port for minutes."""
+_LONGEST_SHARED_SESSION = 30.0
+"""The same where a session silences the MEP: a device there counts as gone after a minute
+of silence (ET51.1), and whoever reads it has to get through meanwhile."""
+_MEP_TURN = 15.0
+"""Seconds that the MEP has to itself after a session longer than that."""
 _TRAFFIC_TIMEOUT = 7.0
 """Seconds without traffic after which the meter has forgotten a session (C12.18: 6)."""
 _SHORT_REST = 2.0
@@ -98,6 +103,7 @@ class OpticalClient(Link):
         self._may_wait = True
         self._is_waiting = False
         self._asked_at = clock.time()
+        self._mep_until = clock.time()
         self._keeper: asyncio.Task[None] | None = None
 
     @property
@@ -246,7 +252,7 @@ class OpticalClient(Link):
         """Return the session, or begin one. Raises MeterError."""
         if self._session is not None:
             age = self.clock.time() - self._session.began_at
-            if self._starts_anew or age >= _LONGEST_SESSION:
+            if self._starts_anew or age >= self._longest_session:
                 await self._end(self._session)
         self._starts_anew = False
         if self._session is None:
@@ -262,12 +268,17 @@ class OpticalClient(Link):
             self._terms = self._session.terms
         return self._session
 
+    @property
+    def _longest_session(self) -> float:
+        """How many seconds a session may last."""
+        return _LONGEST_SHARED_SESSION if self.silences_mep else _LONGEST_SESSION
+
     async def _begin(self) -> Session:
         """Open a session, again where the meter had an old one.
 
         Raises NoReplyError and other children of MeterError.
         """
-        await self._line.rest(self._memory.forgotten_at, 0.0)
+        await self._line.rest(max(self._memory.forgotten_at, self._mep_until), 0.0)
         for beginning in range(1, 1 + _BEGINNINGS):
             session = Session(self._line, self.clock)
             try:
@@ -328,10 +339,13 @@ class OpticalClient(Link):
     async def _end(self, session: Session) -> None:
         """End the session by logging off."""
         self._session = None
+        age = self.clock.time() - session.began_at
         try:
             await session.end()
         finally:
             self._note_end(session)
+            if self.silences_mep and age > _MEP_TURN:
+                self._mep_until = self.clock.time() + _MEP_TURN
 
     def _lose(self) -> None:
         """Give the session up: the meter may still have it for a while."""
@@ -423,7 +437,7 @@ class OpticalClient(Link):
         else:
             rest = _REST
         left = self._asked_at + rest - self.clock.time()
-        return min(left, session.began_at + _LONGEST_SESSION - self.clock.time())
+        return min(left, session.began_at + self._longest_session - self.clock.time())
 
     async def _let_wait(self, session: Session) -> bool:
         """Ask the meter to keep the session over a longer pause; return whether it does.
