@@ -1,7 +1,7 @@
 """All issues: their texts, and their end with the entry."""
 
 from custom_components.nes_mep.const import DOMAIN
-from custom_components.nes_mep.issues import _ISSUES
+from custom_components.nes_mep.issues import _AT_OPTICAL_PORT, _ISSUES
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.helpers import issue_registry as ir
 
@@ -57,8 +57,9 @@ async def test_disabled_entry(house: House) -> None:
 
 
 def test_every_issue_has_texts() -> None:
-    """Each is explained, and each that can be fixed has its way."""
-    assert set(_ISSUES) == set(TEXTS)
+    """Each is explained, at both ports, and each that can be fixed has its way."""
+    assert {*_ISSUES, *_AT_OPTICAL_PORT.values()} == set(TEXTS)
     for issue, description in _ISSUES.items():
-        assert description.is_fixable == ("fix_flow" in TEXTS[issue])
-        assert description.is_fixable != ("description" in TEXTS[issue])
+        for key in (issue, _AT_OPTICAL_PORT.get(issue, issue)):
+            assert description.is_fixable == ("fix_flow" in TEXTS[key])
+            assert description.is_fixable != ("description" in TEXTS[key])
