@@ -333,11 +333,12 @@ async def async_ask_meter(
     ask: Callable[[NesMepConfigEntry], Awaitable[JsonObjectType]],
 ) -> JsonObjectType:
     """Ask one meter; raise HomeAssistantError, translated, if that fails."""
+    # The entry has no data any more when it is unloaded meanwhile.
+    monitor = entry.runtime_data.coordinator.monitor
     try:
         return await ask(entry)
     except MeterError as err:
-        text = entry.runtime_data.coordinator.monitor.error_text(err)
-        raise HomeAssistantError(**text) from err
+        raise HomeAssistantError(**monitor.error_text(err)) from err
     except HistoryError as err:
         raise HomeAssistantError(
             translation_domain=DOMAIN,

@@ -1,5 +1,6 @@
 """Tests of the import of the load profile, on a real recorder."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,9 +17,10 @@ from pytest_homeassistant_custom_component.typing import (
 
 from custom_components.nes_mep.const import DOMAIN
 from homeassistant.components.system_health import get_info
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import frame
+from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.setup import async_setup_component
 
@@ -242,6 +244,24 @@ async def test_home_assistant_stopped(
     first, second = found
     assert min(first) == min(second)
     assert max(second) == NOON + 8 * HOUR
+
+
+async def test_entry_is_unloaded_meanwhile(
+    house: House, meter: SimulatedMeter, url: str
+) -> None:
+    """An import that Reconfigure cuts off says so, and the one that waits for it too."""
+    hass = house.hass
+    entry = await set_up(hass, make_entry(meter, url, import_history=False))
+    progress = entity_ids(hass, entry)["history_progress"]
+    await house.pass_time(2 * HOUR)
+    begun = asyncio.Event()
+    async_track_state_change_event(hass, progress, callback(lambda _: begun.set()))
+    imports = [hass.async_create_task(import_history(hass)) for _ in range(2)]
+    await begun.wait()
+    await hass.config_entries.async_unload(entry.entry_id)
+    for each in imports:
+        with pytest.raises(HomeAssistantError, match="was closed"):
+            await each
 
 
 @pytest.mark.parametrize("profile", ["lp_none"])
