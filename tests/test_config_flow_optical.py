@@ -354,6 +354,21 @@ async def test_reconfigure_at_the_optical_port(
     assert optical.keys.refused == 1
 
 
+async def test_reconfigure_keeps_a_refused_key(
+    hass: HomeAssistant, meter: SimulatedMeter, optical: OpticalPort, head: str
+) -> None:
+    """It is not shown, as nobody has entered it again."""
+    entry = await set_up(hass, make_optical_entry(meter, head, WRONG_KEY))
+    flow = await entry.start_reconfigure_flow(hass)
+    change = {"port": head, "security": "automatic", **OPTICAL}
+    form = await submit(hass, flow["flow_id"], **change)
+    assert form["errors"] == {"key": "optical_key_refused_before"}
+    assert optical.keys.refused == 1
+    result = await submit(hass, flow["flow_id"], **change, key=RK)
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.state is ConfigEntryState.LOADED
+
+
 async def test_reauth(
     hass: HomeAssistant,
     meter: SimulatedMeter,

@@ -185,9 +185,12 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is None:
             return form({})
         choice = chosen_for(entry, user_input)
-        moves = choice.meter_port is not meter_port_of(entry.data)
-        if moves and not user_input.get(CONF_KEY):  # each port has keys of its own
-            return form({CONF_KEY: "key_required"})
+        if not user_input.get(CONF_KEY):
+            if choice.meter_port is not meter_port_of(entry.data):
+                return form({CONF_KEY: "key_required"})  # each port has its own keys
+            memory = async_get_monitor(self.hass, entry).optical_memory
+            if choice.is_optical and memory.refusal(choice.parsed_key):
+                return form({CONF_KEY: "optical_key_refused_before"})
         return await self._async_take(choice, form)
 
     @callback
