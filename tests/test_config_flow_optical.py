@@ -111,7 +111,7 @@ async def test_user_has_a_meter_whose_ports_are_independent(
 
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["options"] == {}
-    assert result["description"] is None
+    assert result["description"] == "optical"
 
 
 async def test_optical_port_is_detected(
@@ -129,6 +129,18 @@ async def test_optical_port_is_detected(
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["data"] == {"port": head, "key": RK, **OPTICAL}
     assert result["result"].state is ConfigEntryState.LOADED
+
+
+async def test_key_of_another_mep_at_a_head(
+    hass: HomeAssistant, meter: SimulatedMeter, url: str, head: str, heard: list[bytes]
+) -> None:
+    """The optical port is found, and the key is not shown to it."""
+    await set_up(hass, make_entry(meter, url))
+    form = await submit(hass, await start(hass), port=head, key=KEY)
+    assert form["step_id"] == "optical"
+    form = await submit(hass, form["flow_id"], key=KEY)
+    assert form["errors"] == {"key": "key_of_mep"}
+    assert not any(KEY.encode() in data for data in heard)
 
 
 async def test_head_that_sees_its_own_light_is_not_detected(

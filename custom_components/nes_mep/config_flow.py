@@ -394,7 +394,6 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
             choice.meter_port is not None
             or failure.had_reply
             or not isinstance(failure, NoReplyError)
-            or self._is_key_of_mep(choice)
         ):
             return False
         try:
@@ -457,7 +456,7 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
                 title=f"{found.identity.model} {found.identity.serial_number}",
                 data=self._data,
                 options=options,
-                description=remark,
+                description=remark or ("optical" if self._choice.is_optical else None),
             )
         if self._choice.is_optical:
             # What it remembers is of before.
