@@ -114,7 +114,9 @@ class Visit:
         """Choose which port of the meter it is."""
         texts = TEXTS["config"]["step"]["user"]["data"]
         chosen = TEXTS["selector"]["meter_port"]["options"][option]
-        await self.page.click("ha-selector-select >>> ha-select", texts["meter_port"])
+        # The field, as the middle of the whole may be in the text below it.
+        await self.page.shows("ha-selector-select >>> ha-select", texts["meter_port"])
+        await self.page.click("ha-selector-select >>> ha-picker-field")
         await self.page.click("ha-dropdown-item", chosen)
         await self.page.shows("ha-selector-select >>> ha-select", chosen)
 
