@@ -282,6 +282,7 @@ async def test_entities_know_first(
     assert len(found) == 2
 
 
+@pytest.mark.no_fail_on_log_exception
 async def test_subscriber_that_fails(
     hass: HomeAssistant,
     meter: SimulatedMeter,

@@ -96,7 +96,7 @@ async def _async_set_up(
 
 @callback
 def _async_tell_events(hass: HomeAssistant, entry: NesMepConfigEntry) -> None:
-    """Tell what the meter logs once automations watch it, for which they wait as well."""
+    """Report what the meter logs from when automations watch it: after the start."""
 
     @callback
     def async_start(_: HomeAssistant) -> None:

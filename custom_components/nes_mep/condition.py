@@ -92,7 +92,7 @@ class TariffIsCondition(MeterCondition):
 
     @override
     async def _async_setup(self) -> None:
-        """Let the tariff be read, whether or not an entity shows it."""
+        """Request that the tariff is read, whether or not an entity shows it."""
         self._ignore = watch_targets(
             self._hass,
             self._target,
@@ -102,7 +102,7 @@ class TariffIsCondition(MeterCondition):
 
     @override
     def _async_unload(self) -> None:
-        """Let the tariff be read for this condition no longer."""
+        """Withdraw the request to read the tariff."""
         if self._ignore is not None:
             self._ignore()
             self._ignore = None

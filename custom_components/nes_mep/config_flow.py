@@ -348,8 +348,9 @@ class NesMepConfigFlow(ConfigFlow, domain=DOMAIN):
                 return await self.async_step_optical()
             field = CONF_KEY if isinstance(err, KeyRefusedError) else "base"
             errors = {field: form_error(err, choice.meter_port)}
+        # Home Assistant's rule for config flows: whatever else goes wrong, the form stays
+        # open with "unknown", and the log has the traceback.
         except Exception:
-            # As in each config flow: the form stays open, and the log has the traceback.
             _LOGGER.exception("Unexpected error while the meter was identified")
             errors = {"base": "unknown"}
         else:

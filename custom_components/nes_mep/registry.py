@@ -47,7 +47,7 @@ def async_remove_entities(
 def async_update_firmware(
     hass: HomeAssistant, entry: ConfigEntry, identity: MeterIdentity
 ) -> None:
-    """Let the device of a meter have the firmware that it has now."""
+    """Update the firmware version of the device of a meter."""
     devices = dr.async_get(hass)
     for device in dr.async_entries_for_config_entry(devices, entry.entry_id):
         if (DOMAIN, identity.serial_number) in device.identifiers:

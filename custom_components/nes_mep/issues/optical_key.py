@@ -28,7 +28,7 @@ class OpticalKeyRefusal:
 
     @callback
     def async_recall(self) -> None:
-        """Tell the links what is stored, unless a person has entered this key since."""
+        """Refuse to show the key again if that is stored, unless it was entered since."""
         key, stored = key_of(self._entry.data), self._storage.facts.get("refused_key")
         if stored and refuses(stored, key):
             self.memory.recall(key, stored["reason"])

@@ -7,16 +7,14 @@ it, the link is disturbed.
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-import logging
 from typing import Any, Final
 
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HassJobType, HomeAssistant, callback
 from homeassistant.util import dt as dt_util
+from homeassistant.util.logging import catch_log_exception
 
 from ..osgp import HostClock, LinkStatistics, MeterError
 from .errors import FailureKind, failure_of
-
-_LOGGER = logging.getLogger(__name__)
 
 RECOVERED: Final = "recovered"
 DISTURBED: Final = "disturbed"
@@ -52,7 +50,7 @@ class LinkEvent:
         return self.type == RECOVERED
 
 
-type LinkSubscriber = Callable[[LinkEvent], None]
+type LinkSubscriber = Callable[[LinkEvent], object]
 
 
 @dataclass(slots=True)
@@ -92,8 +90,14 @@ class OutageLog:
         Entities are called first, so that automations find their new state.
         """
         subscribers = self._first if is_entity else self._others
-        subscribers.append(subscriber)
-        return lambda: subscribers.remove(subscriber)
+        # It is somebody's automation: the others are to be called all the same.
+        guarded = catch_log_exception(
+            subscriber,
+            lambda _event: "Unexpected error in a subscriber of link events",
+            HassJobType.Callback,
+        )
+        subscribers.append(guarded)
+        return lambda: subscribers.remove(guarded)
 
     def missed(self, told_at: str | None, told: str | None) -> LinkEvent | None:
         """Return the event that happened after the last one that was shown, if any.
@@ -181,11 +185,7 @@ class OutageLog:
     def _tell(self, event: LinkEvent) -> None:
         self.last_event = event
         for subscriber in (*self._first, *self._others):
-            try:
-                subscriber(event)
-            except Exception:
-                # It is somebody's automation; the others are to be called all the same.
-                _LOGGER.exception("Unexpected error in a subscriber of link events")
+            subscriber(event)
 
 
 def counters(statistics: LinkStatistics | None) -> dict[str, int]:

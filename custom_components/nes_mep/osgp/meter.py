@@ -69,8 +69,9 @@ class ResyncResult:
     """What a resynchronisation found.
 
     meter_time is the meter's clock, aware and in UTC, None where the key does not reach
-    it. attempts is the number of requests that it took, repetitions included. sequence_number_changed says whether
-    the meter's sequence number differed from the one expected.
+    it. attempts is the number of requests that it took, repetitions included.
+    sequence_number_changed says whether the meter's sequence number differed from the
+    one expected.
     """
 
     meter_time: datetime | None
@@ -128,11 +129,10 @@ class Meter:
         one) are those of Access. known_as are the serial number by which the meter is
         known, first, and others that it has: with any of these, it keeps the first.
         trace is where to record the traffic, by default a new Trace, and clock is used
-        for all waits. Raises
-        PortError when the port does not open, NoReplyError when nothing answers,
-        KeyRefusedError when the meter refuses the key, TlsUnsupportedError when it
-        begins no TLS session, TlsRequiredError when its optical port takes nothing else,
-        and every other child of MeterError.
+        for all waits. Raises PortError when the port does not open, NoReplyError when
+        nothing answers, KeyRefusedError when the meter refuses the key,
+        TlsUnsupportedError when it begins no TLS session, TlsRequiredError when its
+        optical port takes nothing else, and every other child of MeterError.
         """
         link = Access(
             url=url,

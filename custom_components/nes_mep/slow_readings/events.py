@@ -104,7 +104,7 @@ class SlowEvents(SlowReading):
 
     @callback
     def async_start(self) -> None:
-        """Tell entries from now on, as all who were there before a restart are back.
+        """Report entries from now on, as all who were there before a restart are back.
 
         Automations watch nothing before Home Assistant has started.
         """

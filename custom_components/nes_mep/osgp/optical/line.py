@@ -152,7 +152,7 @@ class Line:
         self._statistics.digest_failures += 1
 
     async def drain(self) -> None:
-        """Let what is under way arrive, which answers nothing. Raises PortError."""
+        """Receive and drop what is still under way. Raises PortError."""
         await self.rest(self._clock.time(), _LONGEST_NOISE)
 
     async def rest(self, until: float, patience: float) -> None:

@@ -57,11 +57,11 @@ class OpticalMemory:
         self._keys.setdefault(_as_shown(key), ShownKey(refusal=refusal))
 
     def allow(self, key: bytes) -> None:
-        """Let a key be shown again, because a person has entered it."""
+        """Allow a key to be shown again, because a person has entered it."""
         self._keys[_as_shown(key)] = ShownKey()
 
     def end_peace(self) -> None:
-        """Let the port be asked at once, because a person wants it."""
+        """Allow the port to be asked at once, because a person wants it."""
         self.failures = 0
         self.peace_until = -inf
 

@@ -149,7 +149,7 @@ class Session:
             repetitions += 1
 
     async def wait(self, seconds: int) -> bool:
-        """Let the meter keep the session without traffic; return whether it does."""
+        """Ask the meter to keep the session without traffic; return whether it does."""
         reply = await self._ask(services.wait(seconds))
         return reply[0] == ResponseCode.OK
 
