@@ -14,6 +14,7 @@ _LAYERS = (
     ("__init__",),
     ("diagnostics.survey", "negotiation"),
     ("meter",),
+    ("layout",),
     ("billing", "diagnostics.redaction", "event_log", "load_profile", "mbus.reading"),
     ("tariffs",),
     ("layout_watch", "learning"),

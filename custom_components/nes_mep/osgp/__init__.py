@@ -24,6 +24,7 @@ from .errors import (
 )
 from .host_clock import HOST_CLOCK, HostClock
 from .key import KeyKind, parse_key, parse_optical_key
+from .layout import Readings
 from .load_profile.channels import LoadProfileChannel
 from .load_profile.data_sets import LoadProfileSet, best_data_set
 from .load_profile.download import (
@@ -38,7 +39,7 @@ from .mbus.telegram import MBusRecord
 from .mbus.units import UNITS as MBUS_UNITS
 from .mep.security.modes import SecurityMode
 from .mep.tls_probe import probe_tls
-from .meter import Meter, Readings, ResyncResult
+from .meter import Meter, ResyncResult
 from .negotiation import OpenedMeter, negotiate
 from .optical.memory import OpticalMemory
 from .optical.probe import probe_optical

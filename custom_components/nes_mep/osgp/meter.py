@@ -1,67 +1,46 @@
 """A meter: what it is, what it has, and its readings."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 import logging
 from typing import Self
 
 from .access import Access, MeterPort
-from .billing import BillingTables, energy_registers
+from .billing import BillingTables
 from .discovery import MeterIdentity, read_identity, read_serial_number
-from .errors import MeterError, NoReplyError, PortError, RefusalError
-from .event_log import EventLogs, read_event_logs, read_events
+from .errors import MeterError, RefusalError
 from .host_clock import HOST_CLOCK, HostClock
 from .interface_definition import read_energy_limit
 from .key import KeyKind
+from .layout import Layout, Readings
 from .layout_watch import LayoutWatch
 from .learning import Learned, learn
 from .link import Link
 from .load_profile.data_sets import LoadProfileSet, read_load_profile_sets
 from .load_profile.download import REQUEST_PERIOD, LoadProfileDownload
-from .mbus.reading import ExtendedLog, read_device_dimensions, read_mbus_devices
-from .mbus.tables import DeviceDimensions, MBusDevice
+from .mbus.tables import MBusDevice
 from .mep.security.modes import SecurityMode
 from .optical.memory import OpticalMemory
 from .port import DEFAULT_BAUDRATE
 from .refusals import is_out_of_reach
-from .register_tables import RegisterTables
-from .registers import Register, RegisterMap, Value, locate_registers
+from .registers import Register, RegisterMap, Value
 from .requests import ReadRequest
-from .slow_table import Reader, SlowTable, SlowTableSource
+from .slow_table import SlowTable
 from .slow_tables import SLOW_TABLES
 from .statistics import LinkStatistics
 from .table_contents import Plain, table_contents
 from .tables.clock import UTC_CLOCK_LENGTH, UtcClock, decode_utc_clock
 from .tables.events import MeterEvent
 from .tables.identity import SYSTEM_LENGTH, SystemInformation, decode_system_information
-from .tables.names import parse_table, table_name
-from .tariffs import Tariffs, TariffTables
+from .tables.names import parse_table
+from .tariffs import Tariffs
 from .trace import Trace
 
 _LOGGER = logging.getLogger(__name__)
 
 _BT52 = parse_table("BT52")
 _ET04 = parse_table("ET04")
-
-_LONGEST_PAUSE = 900.0
-"""Seconds after which a meter is asked again, at the latest, what it did not tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class Readings:
-    """Values of registers by key, in shown units, and what could not be read.
-
-    A register that was read and has no value, such as the time of a demand that has not
-    occurred, is None. One that the end of its table cuts off is missing. errors has the
-    error of each table, by its name, that costs values: the registers are in it, or it
-    decides what they mean. times says when each register that was read arrived, in
-    monotonic seconds of the clock.
-    """
-
-    values: Mapping[str, Value | None]
-    errors: Mapping[str, MeterError] = field(default_factory=dict)
-    times: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,13 +78,7 @@ class Meter:
         self._link = link
         self._known_as = known_as
         self._watch = watch
-        self._readers: dict[str, Reader | None] = {}
-        self._slow_source: SlowTableSource
-        self._event_logs: EventLogs | None = None
-        self._device_dimensions: DeviceDimensions | None = None
-        self._extended_log: ExtendedLog
-        self._billing: BillingTables
-        self._tariffs: TariffTables
+        self._layout: Layout
         self._locate(learned)
 
     @classmethod
@@ -189,7 +162,7 @@ class Meter:
     @property
     def register_map(self) -> RegisterMap:
         """The dimensions and selections of the register tables."""
-        return self._learned.facts
+        return self._layout.register_map
 
     @property
     def unknown(self) -> Mapping[str, MeterError]:
@@ -197,7 +170,7 @@ class Meter:
 
         While there are any, the meter may have registers that are not listed.
         """
-        return self._learned.unknown
+        return self._layout.unknown
 
     @property
     def registers(self) -> Mapping[str, Register]:
@@ -206,7 +179,7 @@ class Meter:
         layouts rises when it has changed the layout of its tables. Then, and when it
         tells what was unknown, this is another mapping.
         """
-        return self._registers
+        return self._layout.registers
 
     async def read(self, keys: Collection[str] | None = None) -> Readings:
         """Read registers, all or those with the given keys, in the fewest requests.
@@ -217,7 +190,7 @@ class Meter:
         """
         if self._watch.is_due:
             await self._check_layout()
-        await self._ask_again()
+        await self._layout.ask_again()
         # Where the layout changes meanwhile, registers may have been looked for in their
         # old places: whatever came of that, values or a refusal, does not count.
         try:
@@ -232,34 +205,9 @@ class Meter:
 
     async def _read(self, keys: Collection[str] | None) -> Readings:
         """Read registers at the places known so far."""
-        chosen = self._registers.keys() if keys is None else keys
-        wanted = [self._registers[key] for key in chosen if key in self._registers]
-        stored = self._stored(wanted)
-        values: dict[str, Value | None] = {}
-        errors: dict[str, MeterError] = {}
-        times: dict[str, float] = {}
-        for table in sorted({register.table for register in stored}):
-            try:
-                reading = await self._tables.read(
-                    table,
-                    self.register_map.length(table),
-                    [register for register in stored if register.table == table],
-                )
-                values |= reading.values
-                times |= dict.fromkeys(reading.values, self._link.clock.time())
-                if reading.error is not None:
-                    errors[table_name(table)] = reading.error
-            except MeterError as err:
-                errors[table_name(table)] = err
-                if isinstance(err, PortError) or (
-                    isinstance(err, NoReplyError) and not self._link.is_answering
-                ):
-                    break
-        errors |= self.unknown
-        if errors and not values:
-            raise next(iter(errors.values()))
+        readings = await self._layout.read(keys)
         self._watch.registers_were_read()
-        return Readings(dict(_with_differences(wanted, values)), errors, times)
+        return readings
 
     @property
     def slow_tables(self) -> Mapping[str, SlowTable]:
@@ -273,10 +221,7 @@ class Meter:
 
         Raises MeterError, and RefusalError when the meter refuses a table.
         """
-        if name not in self._readers:
-            self._readers[name] = await SLOW_TABLES[name].prepare(self._slow_source)
-        reader = self._readers[name]
-        return None if reader is None else await reader()
+        return await self._layout.read_slow_table(name)
 
     async def read_events(
         self, after: int | None = None, count: int | None = None
@@ -286,49 +231,41 @@ class Meter:
         Only those after a sequence number, and of these the newest count. Raises
         MeterError, and RefusalError where the meter has no event log.
         """
-        if self._event_logs is None:
-            self._event_logs = await read_event_logs(self._link, self.identity)
-        return await read_events(self._link, self._event_logs, after, count)
+        return await self._layout.read_events(after, count)
 
     async def read_mbus_devices(self) -> tuple[MBusDevice, ...]:
         """Return the M-Bus meters behind the meter, with their newest readings.
 
         Raises MeterError, and RefusalError where the meter knows no M-Bus.
         """
-        if self._device_dimensions is None:
-            self._device_dimensions = await read_device_dimensions(self._link)
-        return await read_mbus_devices(
-            self._link, self._device_dimensions, self._extended_log
-        )
+        return await self._layout.read_mbus_devices()
 
     async def read_energy_limit(self) -> float | None:
         """Return the kWh (kvarh, kVAh) at which energy registers start again at 0.
 
         None where the meter does not say. Raises MeterError.
         """
-        await self._ask_again(at_once=True)
-        if (unit := self.register_map.energy_unit) is None:
-            raise next(iter(self.unknown.values()))
+        unit = await self._layout.known_energy_unit()
         return await read_energy_limit(self._link, unit)
 
     @property
     def billing(self) -> BillingTables:
         """What the meter stores for the bill, in the present layout of its tables."""
-        return self._billing
+        return self._layout.billing
 
     async def read_tariffs(self) -> Tariffs | None:
         """Return the tariff in force and the calendar; None where none can be read.
 
         Raises MeterError.
         """
-        return await self._tariffs.read()
+        return await self._layout.tariffs.read()
 
     async def read_load_profile_sets(self) -> tuple[LoadProfileSet, ...]:
         """Return the data sets of the load profile that the meter uses.
 
         Raises MeterError, and RefusalError where the meter has no load profile.
         """
-        await self._ask_again(at_once=True)
+        await self._layout.ask_again(at_once=True)
         return await read_load_profile_sets(
             self._link, self.identity.firmware_version, self.register_map
         )
@@ -386,7 +323,7 @@ class Meter:
 
     def table_contents(self, table: int, offset: int, data: bytes) -> Plain:
         """Return what bytes of a table mean as plain values, None if unknown."""
-        return table_contents(table, offset, data, self.register_map, self._registers)
+        return table_contents(table, offset, data, self.register_map, self.registers)
 
     async def request(self, request: ReadRequest) -> bytes:
         """Return the table data that answers any read request. Raises MeterError."""
@@ -423,55 +360,7 @@ class Meter:
     def _locate(self, learned: Learned) -> None:
         """Use this new layout of the tables from now on."""
         self.layouts += 1
-        self._unknown_since = self._link.clock.time()
-        self._use(learned)
-        self._tables = RegisterTables(self._link)
-        self._readers.clear()
-        self._slow_source = SlowTableSource(
-            self._link, self.identity, learned.facts.phases
-        )
-        self._event_logs = None
-        self._device_dimensions = None
-        self._extended_log = ExtendedLog(self.identity.firmware_version)
-        self._billing = BillingTables(
-            self._link, self.register_map.dimensions, self._known_energies
-        )
-        self._tariffs = TariffTables(self._link)
-
-    def _use(self, learned: Learned) -> None:
-        """Use what is known of the present layout."""
-        self._learned = learned
-        self._registers = locate_registers(learned.facts)
-        now = self._link.clock.time()
-        # Soon at first, then ever more slowly.
-        pause = min((now - self._unknown_since) / 4, _LONGEST_PAUSE)
-        self._ask_again_at = now + pause
-
-    async def _ask_again(self, *, at_once: bool = False) -> None:
-        """Ask for what the meter did not tell so far, if that is due or wanted at once.
-
-        Raises MeterError if the link does not work.
-        """
-        before = self._learned
-        if not before.unknown:
-            return
-        if not at_once and self._link.clock.time() < self._ask_again_at:
-            return
-        learned = await learn(self._link, self.identity, before.facts)
-        # Meanwhile another layout may have been learned.
-        if self._learned is before:
-            self._use(learned)
-
-    async def _known_energies(self) -> list[Register]:
-        """Return the registers of energies, once the meter has told their unit.
-
-        Raises MeterError.
-        """
-        await self._ask_again(at_once=True)
-        energies = energy_registers(self._registers)
-        if not energies and self.unknown:
-            raise next(iter(self.unknown.values()))
-        return energies
+        self._layout = Layout(self._link, self.identity, learned)
 
     async def _check_layout(self) -> bool:
         """Learn the tables' layout again if it may have changed; return whether it did.
@@ -486,28 +375,3 @@ class Meter:
             self._locate(await learn(self._link, self.identity))
         self._watch.accept(look)
         return look.has_changed
-
-    def _stored(self, wanted: Iterable[Register]) -> list[Register]:
-        """Return the registers in tables that are needed for the wanted ones.
-
-        Those whose multiplier is unknown are left out.
-        """
-        keys = dict.fromkeys(
-            key for register in wanted for key in register.operands or (register.key,)
-        )
-        registers = (self._registers[key] for key in keys)
-        return [each for each in registers if each.multiplier is not None]
-
-
-def _with_differences(
-    wanted: Iterable[Register], stored: Mapping[str, Value | None]
-) -> Iterator[tuple[str, Value | None]]:
-    """Return key and value of the wanted registers that were read."""
-    for register in wanted:
-        if register.operands is None:
-            if register.key in stored:
-                yield register.key, stored[register.key]
-            continue
-        first, second = (stored.get(key) for key in register.operands)
-        if isinstance(first, int) and isinstance(second, int):
-            yield register.key, first - second

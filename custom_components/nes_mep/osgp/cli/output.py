@@ -10,7 +10,8 @@ import textwrap
 from typing import Any
 
 from ..errors import MeterError
-from ..meter import Meter, Readings
+from ..layout import Readings
+from ..meter import Meter
 
 _INDENT = "  "
 _TARIFF = re.compile(r"(.+)_tariff_(\d+)")
