@@ -29,6 +29,17 @@ from .const import (
     DOMAIN,
     SCAN_INTERVAL_BESIDE_MEP,
 )
+from .flows.options import NesMepOptionsFlow
+from .flows.setup_forms import (
+    KEY_SCHEMA,
+    chosen_at_setup,
+    chosen_before,
+    chosen_for,
+    reconfigure_schema,
+    reconfigure_values,
+    setup_schema,
+    shown_for_board,
+)
 from .link.access import LinkSecurity, meter_port_of
 from .link.board import Board, async_port_of, is_board_used
 from .link.choice import LinkChoice
@@ -43,7 +54,6 @@ from .link.find_meter import (
 from .link.host_clock import host_clock
 from .link.port import parse_port
 from .monitor import async_get_monitor
-from .options_flow import NesMepOptionsFlow
 from .osgp import (
     KeyRefusedError,
     MeterError,
@@ -53,16 +63,6 @@ from .osgp import (
     SecurityMode,
     parse_key,
     probe_optical,
-)
-from .setup_forms import (
-    KEY_SCHEMA,
-    chosen_at_setup,
-    chosen_before,
-    chosen_for,
-    reconfigure_schema,
-    reconfigure_values,
-    setup_schema,
-    shown_for_board,
 )
 
 if TYPE_CHECKING:

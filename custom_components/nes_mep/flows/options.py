@@ -15,7 +15,7 @@ from homeassistant.helpers.selector import (
     SelectSelectorMode,
 )
 
-from .const import (
+from ..const import (
     CONF_IMPORT_COSTS,
     CONF_IMPORT_HISTORY,
     CONF_PEAK_COUNT,
@@ -34,8 +34,8 @@ from .const import (
     MAX_SCAN_INTERVAL,
     MIN_SCAN_INTERVAL,
 )
-from .forms import form_section
-from .peaks import AUTOMATIC, DEFAULT_PEAK_OPTIONS, WEEKDAYS
+from ..peaks import AUTOMATIC, DEFAULT_PEAK_OPTIONS, WEEKDAYS
+from .sections import form_section
 
 if TYPE_CHECKING:
     import probatio as vol

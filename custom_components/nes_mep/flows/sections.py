@@ -1,4 +1,4 @@
-"""Parts of forms."""
+"""Sections of forms."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any

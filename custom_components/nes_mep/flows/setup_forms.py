@@ -15,12 +15,12 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 
-from .const import BAUDRATES, CONF_BAUDRATE, CONF_KEY, CONF_METER_PORT, CONF_SECURITY
-from .forms import form_section
-from .link.access import LinkSecurity, meter_port_of
-from .link.board import Board
-from .link.choice import LinkChoice
-from .osgp import DEFAULT_BAUDRATE, MeterPort, SecurityMode
+from ..const import BAUDRATES, CONF_BAUDRATE, CONF_KEY, CONF_METER_PORT, CONF_SECURITY
+from ..link.access import LinkSecurity, meter_port_of
+from ..link.board import Board
+from ..link.choice import LinkChoice
+from ..osgp import DEFAULT_BAUDRATE, MeterPort, SecurityMode
+from .sections import form_section
 
 if TYPE_CHECKING:
     import probatio as vol

@@ -1,0 +1,1 @@
+"""The options flow, and the forms of the flows."""
