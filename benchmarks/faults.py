@@ -24,6 +24,7 @@ from typing import override
 
 from custom_components.nes_mep.descriptions import DEFAULT_REGISTERS
 from custom_components.nes_mep.osgp import (
+    Access,
     Meter,
     MeterError,
     RefusalError,
@@ -130,7 +131,7 @@ async def collect_reads(
         clock = driven_clock()
         async with serve_tcp(simulated, timers=clock) as url:
             meter = await Meter.open(
-                url, DEFAULT_KEY, security=mode, trace=recorder, clock=clock
+                Access(url, DEFAULT_KEY, security=mode), trace=recorder, clock=clock
             )
             await _use(meter, Random(1))  # noqa: S311
             await meter.close()

@@ -26,7 +26,12 @@ from custom_components.nes_mep.history.means import mean_rows
 from custom_components.nes_mep.history.rows import fill, readings_of
 from custom_components.nes_mep.history.spans import EVER, hour_of
 from custom_components.nes_mep.history.way import Counting
-from custom_components.nes_mep.osgp import REQUEST_PERIOD, LoadProfileInterval, Meter
+from custom_components.nes_mep.osgp import (
+    REQUEST_PERIOD,
+    Access,
+    LoadProfileInterval,
+    Meter,
+)
 from tests.simulator import Pace, poll_time
 from tools.simulator import Simulator, simulator
 
@@ -113,7 +118,7 @@ async def main() -> None:
         async with simulator(
             Path(folder), key=_KEY, profile=options.profile, device=device
         ) as running:
-            meter = await Meter.open(running.port, _KEY.encode())
+            meter = await Meter.open(Access(running.port, _KEY.encode()))
             alone = []
             for _ in range(10):
                 begun = time.perf_counter()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
 
-from custom_components.nes_mep.osgp import Meter, MeterError, MeterPort
+from custom_components.nes_mep.osgp import Access, Meter, MeterError, MeterPort
 from custom_components.nes_mep.osgp.requests import PartialRead
 from tests.driven_clock import driven_clock
 from tests.simulator import (
@@ -61,7 +61,9 @@ async def poll(
     clock, random, result = driven_clock(), Random(5), Result(errors=Counter())  # noqa: S311
     clock.grace = _GRACE
     async with serve_tcp(optical, timers=clock) as url:
-        meter = await Meter.open(url, READ_KEY, port=MeterPort.OPTICAL, clock=clock)
+        meter = await Meter.open(
+            Access(url, READ_KEY, port=MeterPort.OPTICAL), clock=clock
+        )
         whole = {table: await meter.read_table(table) for table in _TABLES}
         optical.noise.rate = rate
         answered_at = clock.time()

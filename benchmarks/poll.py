@@ -37,7 +37,7 @@ import serialx
 
 from custom_components.nes_mep.const import DEFAULT_SCAN_INTERVAL, DOMAIN
 from custom_components.nes_mep.descriptions import DEFAULT_REGISTERS
-from custom_components.nes_mep.osgp import Meter
+from custom_components.nes_mep.osgp import Access, Meter
 from homeassistant.components.sensor import (
     SensorDeviceClass,
     SensorEntity,
@@ -81,7 +81,7 @@ async def _count(running: Simulator) -> int:
 async def _measure_link(running: Simulator, name: str, polls: int) -> None:
     """Print what opening and polling cost on the wire."""
     start = time.perf_counter()
-    meter = await Meter.open(running.port, _KEY.encode())
+    meter = await Meter.open(Access(running.port, _KEY.encode()))
     await meter.read(DEFAULT_REGISTERS)
     first = time.perf_counter() - start
     requests = await _count(running)

@@ -16,7 +16,7 @@ import itertools
 import statistics
 import time
 
-from custom_components.nes_mep.osgp import Meter, MeterError, Readings
+from custom_components.nes_mep.osgp import Access, Meter, MeterError, Readings
 from tests.driven_clock import driven_clock
 from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter, serve_tcp
 
@@ -77,7 +77,7 @@ async def _poll_with_field_bug(polls: int) -> int:
             )
         complete = 0
         async with serve_tcp(simulated) as url:
-            meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+            meter = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
             for _ in range(polls):
                 simulated.shift(11)
                 readings = await meter.read()
@@ -96,7 +96,7 @@ async def _poll_one_meter(fault: Fault, hits: int, seed: int, tally: Tally) -> N
     simulated.random.seed(seed)
     simulated.freeze()
     async with serve_tcp(simulated) as url:
-        meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+        meter = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
         await meter.read()
         active = simulated.add_fault(fault)
         while active.hits < hits:
@@ -143,7 +143,7 @@ async def _time_recovery(repetitions: int) -> None:
         simulated.freeze()
         seconds = []
         async with serve_tcp(simulated) as url:
-            meter = await Meter.open(url, DEFAULT_KEY)
+            meter = await Meter.open(Access(url, DEFAULT_KEY))
             await meter.read()
             for _ in range(repetitions):
                 simulated.shift(11)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 import time
 
-from custom_components.nes_mep.osgp import Meter, MeterError, SecurityMode
+from custom_components.nes_mep.osgp import Access, Meter, MeterError, SecurityMode
 from tests.driven_clock import driven_clock
 from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter, serve_tcp
 from tests.simulator.tls import STACKS
@@ -43,7 +43,9 @@ def _simulated(stack: str, *, paced: bool = False) -> SimulatedMeter:
 
 
 async def _open(url: str, mode: SecurityMode = SecurityMode.TLS) -> Meter:
-    return await Meter.open(url, DEFAULT_KEY, clock=driven_clock(), security=mode)
+    return await Meter.open(
+        Access(url, DEFAULT_KEY, security=mode), clock=driven_clock()
+    )
 
 
 async def _measure_reads(stack: str, count: int) -> None:
@@ -52,7 +54,7 @@ async def _measure_reads(stack: str, count: int) -> None:
     table = simulated.table(23)
     assert table
     async with serve_tcp(simulated) as url:
-        meter = await Meter.open(url, DEFAULT_KEY, security=SecurityMode.TLS)
+        meter = await Meter.open(Access(url, DEFAULT_KEY, security=SecurityMode.TLS))
         start = time.perf_counter()
         wrong = 0
         for index in range(count):
@@ -167,7 +169,7 @@ async def _measure_polls(polls: int) -> None:
     for mode in SecurityMode:
         simulated = _simulated("mbedtls", paced=True)
         async with serve_tcp(simulated) as url:
-            meter = await Meter.open(url, DEFAULT_KEY, security=mode)
+            meter = await Meter.open(Access(url, DEFAULT_KEY, security=mode))
             await meter.read(_POLL)
             await meter.read(_POLL)
             seconds = []

@@ -10,7 +10,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.nes_mep.osgp import Meter, parse_key
+from custom_components.nes_mep.osgp import Access, Meter, parse_key
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import __version__
 from homeassistant.core import HomeAssistant
@@ -244,7 +244,7 @@ async def test_replay(
     replayed = ReplayedMeter(Recording.load(file), key=DEFAULT_KEY, paced=False)
     assert replayed.profile.serial_number != meter.profile.serial_number
     async with serve_tcp(replayed) as address:
-        client = await Meter.open(address, parse_key(DEFAULT_KEY.decode()))
+        client = await Meter.open(Access(address, parse_key(DEFAULT_KEY.decode())))
         readings = await client.read()
         await client.close()
         assert not readings.errors

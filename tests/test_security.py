@@ -139,7 +139,7 @@ async def test_refused_key_is_the_end(
         pytest.raises(KeyRefusedError, match="refused"),
     ):
         await find_meter("/dev/nowhere", parse_key(KEY), mode, clock=driven_clock())
-    assert [call.kwargs["security"] for call in opened.mock_calls] == ["tls", "tls"]
+    assert [call.args[0].security for call in opened.mock_calls] == ["tls", "tls"]
 
 
 async def test_session_that_dies_is_the_end(line: tuple[TappedLine, str]) -> None:

@@ -122,13 +122,13 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
 
         No other security mode is used than the one the entry was created with.
         """
-        entry, access = self.config_entry, access_of(self.config_entry.data)
+        entry = self.config_entry
+        access = access_of(entry.data, self.monitor.optical_memory)
         await self.monitor.async_load()
         self.selection = Selection(self.hass, entry, self.monitor.storage)
         try:
             self.meter = await Meter.open(
-                **access,
-                optical_memory=self.monitor.optical_memory,
+                access,
                 known_as=self.monitor.known_as,
                 trace=self.monitor.trace,
                 clock=self._clock,
@@ -139,8 +139,8 @@ class MeterCoordinator(DataUpdateCoordinator[MeterData]):
                 err,
                 partial(
                     probe_tls,
-                    access["url"],
-                    baudrate=access["baudrate"],
+                    access.url,
+                    baudrate=access.baudrate,
                     clock=self._clock,
                 ),
                 at_setup=True,

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from osgp import Meter
+from osgp import Access, Meter
 from tests.driven_clock import driven_clock
 from tests.simulator import DEFAULT_KEY, PROFILES, SimulatedMeter, serve_pty, serve_tcp
 
@@ -48,7 +48,7 @@ async def path(simulated: SimulatedMeter) -> AsyncIterator[str]:
 @pytest.fixture
 async def meter(simulated: SimulatedMeter, url: str) -> AsyncIterator[Meter]:
     """An open client of the simulated meter."""
-    opened = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+    opened = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
     yield opened
     await opened.close()
 

@@ -9,7 +9,7 @@ import pytest
 from serialx import ModemPins, SerialException, register_uri_handler
 from serialx.platforms.serial_socket import SocketSerial, SocketSerialTransport
 
-from osgp import Meter
+from osgp import Access, Meter
 from osgp.mep import client as client_module
 from tests.driven_clock import driven_clock
 from tests.simulator import DEFAULT_KEY, Fault, SimulatedMeter
@@ -110,7 +110,8 @@ async def test_enable_is_driven_and_restarted(
     board = _Board(lines, tells=tells)
     with _proxied(board):
         meter = await Meter.open(
-            url.replace("socket://", "proxied://"), DEFAULT_KEY, clock=driven_clock()
+            Access(url.replace("socket://", "proxied://"), DEFAULT_KEY),
+            clock=driven_clock(),
         )
         assert board.changes == [True]
         assert all(board.lines.values())
@@ -127,7 +128,8 @@ async def test_lines_are_not_waited_for(simulated: SimulatedMeter, url: str) -> 
     board.answers = False
     with _proxied(board):
         meter = await Meter.open(
-            url.replace("socket://", "proxied://"), DEFAULT_KEY, clock=driven_clock()
+            Access(url.replace("socket://", "proxied://"), DEFAULT_KEY),
+            clock=driven_clock(),
         )
         assert_true(meter, await meter.read(), simulated)
         await meter.close()

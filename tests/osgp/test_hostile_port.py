@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from osgp import Meter, MeterError, PortError
+from osgp import Access, Meter, MeterError, PortError
 from tests.driven_clock import driven_clock
 from tests.simulator import DEFAULT_KEY, SimulatedMeter
 
@@ -59,7 +59,7 @@ async def _flooded(url: str, flood: bytes) -> AsyncIterator[tuple[str, asyncio.E
 async def test_flood(simulated: SimulatedMeter, url: str, flood: bytes) -> None:
     """Megabytes that no meter sends are dropped, and reading goes on after them."""
     async with _flooded(url, flood) as (flooded, is_on):
-        meter = await Meter.open(flooded, DEFAULT_KEY, clock=driven_clock())
+        meter = await Meter.open(Access(flooded, DEFAULT_KEY), clock=driven_clock())
         right = await meter.read(["energy_import", "power_import"])
         is_on.set()
         for _ in range(3):
@@ -79,7 +79,7 @@ async def test_flood(simulated: SimulatedMeter, url: str, flood: bytes) -> None:
 async def test_malformed_url(url: str) -> None:
     """What no port can be is an error of the client too."""
     with pytest.raises(PortError, match="does not open"):
-        await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+        await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
 
 
 async def test_rfc2217_server_that_sends_garbage() -> None:
@@ -95,5 +95,5 @@ async def test_rfc2217_server_that_sends_garbage() -> None:
     async with await asyncio.start_server(babble, "127.0.0.1", 0) as server:
         url = "rfc2217://{}:{}".format(*server.sockets[0].getsockname())
         with pytest.raises(PortError):
-            await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+            await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
         server.close_clients()

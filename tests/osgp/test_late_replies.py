@@ -4,7 +4,7 @@ from itertools import cycle
 
 import pytest
 
-from osgp import KeyKind, Meter, NoReplyError, SecurityMode
+from osgp import Access, KeyKind, Meter, NoReplyError, SecurityMode
 from tests.driven_clock import driven_clock
 from tests.late_line import late_line
 from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter
@@ -28,7 +28,9 @@ def simulated(mode: SecurityMode) -> SimulatedMeter:
 
 
 async def _open(url: str, mode: SecurityMode) -> Meter:
-    return await Meter.open(url, DEFAULT_KEY, clock=driven_clock(), security=mode)
+    return await Meter.open(
+        Access(url, DEFAULT_KEY, security=mode), clock=driven_clock()
+    )
 
 
 @_MODES

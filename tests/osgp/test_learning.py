@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 import logging
+from typing import Any
 
 import pytest
 
-from osgp import DecodeError, Meter, MeterError, RefusalError
+from osgp import Access, DecodeError, Meter, MeterError, RefusalError
 from osgp.refusals import is_absent, is_out_of_reach
 from tests.driven_clock import DrivenClock, driven_clock
 from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter
@@ -20,10 +21,12 @@ _ENERGY = "energy_import"
 
 @asynccontextmanager
 async def opened(
-    url: str, clock: DrivenClock | None = None, **known: object
+    url: str, clock: DrivenClock | None = None, **known: Any
 ) -> AsyncIterator[Meter]:
     """Give an open client."""
-    meter = await Meter.open(url, DEFAULT_KEY, clock=clock or driven_clock(), **known)
+    meter = await Meter.open(
+        Access(url, DEFAULT_KEY), clock=clock or driven_clock(), **known
+    )
     yield meter
     await meter.close()
 

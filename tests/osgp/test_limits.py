@@ -6,7 +6,7 @@ from contextlib import suppress
 from hypothesis import given, strategies as st
 import pytest
 
-from osgp import DecodeError, Meter, RefusalError
+from osgp import Access, DecodeError, Meter, RefusalError
 from osgp.mbus.tables import decode_device_dimensions
 from osgp.registers import RegisterMap, locate_registers
 from osgp.tables.constants import NO_TRANSFORMERS, decode_constants
@@ -109,7 +109,7 @@ async def test_hostile_selection(
 ) -> None:
     """It costs the registers of its table, until it makes sense."""
     simulated.overwrite(table, b"\xff" * 200)
-    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+    meter = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
     readings = await meter.read()
     assert isinstance(readings.errors[table], DecodeError)
     assert_true(meter, readings, simulated)
@@ -160,7 +160,7 @@ async def test_table_ends_early(
     missing: int,
 ) -> None:
     """The registers behind the end are missing, all others are there and true."""
-    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+    meter = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
     number = int(table[2:])
     end = meter.register_map.length(number) - 4 * missing
     simulated.end_early(table, end, code)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from osgp import Meter, NoReplyError, Readings, RefusalError, Register
+from osgp import Access, Meter, NoReplyError, Readings, RefusalError, Register
 from osgp.requests import FullRead, PartialRead
 from tests.driven_clock import driven_clock
 from tests.simulator import (
@@ -192,7 +192,7 @@ async def test_meter_without_serial_number_is_known_by_its_transceiver() -> None
     """ET03 can be empty; the transceiver id is unique too."""
     simulated = SimulatedMeter(PROFILES["gen3"], serial_number="", paced=False)
     async with serve_tcp(simulated) as url:
-        meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+        meter = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
         system = await meter.read_system_information()
         await meter.close()
     assert meter.identity.serial_number == system.transceiver_id
@@ -207,7 +207,7 @@ async def test_serial_number_that_was_never_written(
     known = r"\xff" * 30
     for known_as, number in (((), transceiver), ((known,), known)):
         meter = await Meter.open(
-            url, DEFAULT_KEY, clock=driven_clock(), known_as=known_as
+            Access(url, DEFAULT_KEY), clock=driven_clock(), known_as=known_as
         )
         assert meter.identity.serial_number == number
         await meter.close()
@@ -215,7 +215,7 @@ async def test_serial_number_that_was_never_written(
 
 async def test_pty(simulated: SimulatedMeter, path: str) -> None:
     """A local port serves as well as a network one."""
-    meter = await Meter.open(path, DEFAULT_KEY, clock=driven_clock())
+    meter = await Meter.open(Access(path, DEFAULT_KEY), clock=driven_clock())
     assert_true(meter, await meter.read(), simulated)
     await meter.close()
 
@@ -232,7 +232,7 @@ async def test_hidden_selection(
 ) -> None:
     """A meter that refuses BT22 or BT27 is read in the guide's order; said once."""
     simulated.add_fault(Fault(kind="refuse", table=table, code=0x05))
-    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+    meter = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
     readings = await meter.read([key])
     assert_true(meter, readings, simulated)
     await meter.close()
@@ -243,7 +243,7 @@ async def test_hidden_selection(
 
 async def test_partial_reads_refused(simulated: SimulatedMeter, url: str) -> None:
     """Where a meter refuses partial reads of BT23, the full table is asked for."""
-    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+    meter = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
     simulated.add_fault(
         Fault(kind="refuse", table="BT23", request_code=0x3F, code=0x02)
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from osgp import Meter, MeterError, SecurityMode
+from osgp import Access, Meter, MeterError, SecurityMode
 from tests.driven_clock import driven_clock
 from tests.simulator import DEFAULT_KEY, PROFILES, Exchange, SimulatedMeter, serve_tcp
 
@@ -37,7 +37,7 @@ async def test_layout_changes_while_opening(
     async with serve_tcp(simulated) as url:
         try:
             meter = await Meter.open(
-                url, DEFAULT_KEY, clock=driven_clock(), security=mode
+                Access(url, DEFAULT_KEY, security=mode), clock=driven_clock()
             )
         except MeterError:
             # Half of each layout may fit together in no way; the next try gets one.

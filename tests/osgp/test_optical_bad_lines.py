@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from osgp import KeyRefusedError, Meter, MeterError, MeterPort, TlsRequiredError
+from osgp import Access, KeyRefusedError, Meter, MeterError, MeterPort, TlsRequiredError
 from tests.driven_clock import driven_clock
 from tests.simulator import (
     DEFAULT_KEY,
@@ -35,9 +35,11 @@ async def served(
         optical.meter if at_mep else optical, timers=driven_clock()
     ) as url:
         if at_mep:
-            meter = await Meter.open(url, DEFAULT_KEY, clock=clock)
+            meter = await Meter.open(Access(url, DEFAULT_KEY), clock=clock)
         else:
-            meter = await Meter.open(url, key, port=MeterPort.OPTICAL, clock=clock)
+            meter = await Meter.open(
+                Access(url, key, port=MeterPort.OPTICAL), clock=clock
+            )
         try:
             yield meter
         finally:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from osgp import (
+    Access,
     KeyRefusedError,
     Meter,
     MeterError,
@@ -29,10 +30,7 @@ async def _served() -> AsyncIterator[tuple[OpticalPort, str]]:
 
 async def _open(url: str, key: bytes, memory: OpticalMemory) -> None:
     meter = await Meter.open(
-        url,
-        key,
-        port=MeterPort.OPTICAL,
-        optical_memory=memory,
+        Access(url, key, port=MeterPort.OPTICAL, optical_memory=memory),
         clock=driven_clock(),
     )
     await meter.close()
@@ -129,10 +127,7 @@ async def test_a_session_that_was_not_ended_is_given_time() -> None:
     memory, clock = OpticalMemory(), driven_clock()
     async with _served() as (optical, url):
         meter = await Meter.open(
-            url,
-            READ_KEY,
-            port=MeterPort.OPTICAL,
-            optical_memory=memory,
+            Access(url, READ_KEY, port=MeterPort.OPTICAL, optical_memory=memory),
             clock=clock,
         )
         optical.is_attached = False
@@ -148,7 +143,7 @@ async def test_a_silent_port_is_asked_once_a_poll() -> None:
     """What follows in the same poll would be silence as well."""
     async with _served() as (optical, url):
         meter = await Meter.open(
-            url, READ_KEY, port=MeterPort.OPTICAL, clock=driven_clock()
+            Access(url, READ_KEY, port=MeterPort.OPTICAL), clock=driven_clock()
         )
         await driven_clock().sleep(100)
         optical.is_attached = False

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from osgp import (
+    Access,
     Meter,
     MeterPort,
     RefusalError,
@@ -42,7 +43,7 @@ def _simulated(profile: str) -> SimulatedMeter:
 @asynccontextmanager
 async def _at_mep(simulated: SimulatedMeter) -> AsyncIterator[Meter]:
     async with serve_tcp(simulated, timers=driven_clock()) as url:
-        meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+        meter = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
         try:
             yield meter
         finally:
@@ -53,7 +54,7 @@ async def _at_mep(simulated: SimulatedMeter) -> AsyncIterator[Meter]:
 async def _at_optical_port(optical: OpticalPort) -> AsyncIterator[Meter]:
     async with serve_tcp(optical, timers=driven_clock()) as url:
         meter = await Meter.open(
-            url, READ_KEY, port=MeterPort.OPTICAL, clock=driven_clock()
+            Access(url, READ_KEY, port=MeterPort.OPTICAL), clock=driven_clock()
         )
         try:
             yield meter

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from osgp import KeyRefusedError, Meter, MeterError, MeterPort, TlsRequiredError
+from osgp import Access, KeyRefusedError, Meter, MeterError, MeterPort, TlsRequiredError
 from osgp.requests import PartialRead
 from tests.driven_clock import driven_clock
 from tests.simulator import (
@@ -32,7 +32,9 @@ def _port(profile: str = "gen4", **settings: object) -> OpticalPort:
 @asynccontextmanager
 async def _opened(optical: OpticalPort, key: bytes = READ_KEY) -> AsyncIterator[Meter]:
     async with serve_tcp(optical, timers=driven_clock()) as url:
-        meter = await Meter.open(url, key, port=MeterPort.OPTICAL, clock=driven_clock())
+        meter = await Meter.open(
+            Access(url, key, port=MeterPort.OPTICAL), clock=driven_clock()
+        )
         try:
             yield meter
         finally:

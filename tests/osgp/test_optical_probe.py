@@ -6,7 +6,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from osgp import Meter, MeterPort, NoReplyError, PortError, negotiate, probe_optical
+from osgp import (
+    Access,
+    Meter,
+    MeterPort,
+    NoReplyError,
+    PortError,
+    negotiate,
+    probe_optical,
+)
 from tests.driven_clock import driven_clock
 from tests.simulator import (
     DEFAULT_KEY,
@@ -57,7 +65,7 @@ async def test_probe_of_a_mep() -> None:
     simulated = SimulatedMeter(PROFILES["gen4"], paced=False)
     async with serve_tcp(simulated, timers=driven_clock()) as url:
         assert not await probe_optical(url, clock=driven_clock())
-        meter = await Meter.open(url, simulated.key, clock=driven_clock())
+        meter = await Meter.open(Access(url, simulated.key), clock=driven_clock())
         assert not meter.silences_mep
         await meter.close()
 
@@ -75,10 +83,7 @@ async def test_optical_port_is_asked_as_a_mep() -> None:
         with pytest.raises(NoReplyError) as caught:
             await negotiate(
                 lambda mode, kind: Meter.open(
-                    url,
-                    DEFAULT_KEY,
-                    security=mode,
-                    key_kind=kind,
+                    Access(url, DEFAULT_KEY, security=mode, key_kind=kind),
                     clock=driven_clock(),
                 )
             )
@@ -96,7 +101,7 @@ async def test_whether_the_mep_is_silenced(profile: str, silences: bool) -> None
     """Known once the meter is open."""
     async with _served(profile) as (_, url):
         meter = await Meter.open(
-            url, READ_KEY, port=MeterPort.OPTICAL, clock=driven_clock()
+            Access(url, READ_KEY, port=MeterPort.OPTICAL), clock=driven_clock()
         )
         assert meter.silences_mep is silences
         await meter.close()

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from osgp import (
+    Access,
     KeyRefusedError,
     Meter,
     MeterError,
@@ -90,7 +91,7 @@ async def test_both_readings_of_the_returned_number(returns_last_number: bool) -
     )
     simulated.freeze()
     async with serve_tcp(simulated) as url:
-        meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+        meter = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
         simulated.add_fault(Fault(kind="lose_reply", times=1))
         readings = await meter.read()
         assert_true(meter, readings, simulated)
@@ -162,7 +163,7 @@ async def test_pty_reopens(
 ) -> None:
     """A local port reopens too, whether or not it has control lines."""
     monkeypatch.setattr(client_module, "_REOPEN_AFTER_SILENCE", 0.0)
-    meter = await Meter.open(path, DEFAULT_KEY, clock=driven_clock())
+    meter = await Meter.open(Access(path, DEFAULT_KEY), clock=driven_clock())
     simulated.add_fault(Fault(kind="lose_request", times=5))
     assert_true(meter, await meter.read(), simulated)
     assert meter.statistics.reopens == 1
@@ -174,7 +175,7 @@ async def test_wrong_key(simulated: SimulatedMeter, url: str, bare: bool) -> Non
     """A wrong key is told from silence and from noise, and not repeated."""
     simulated.bare_authentication_failure = bare
     with pytest.raises(KeyRefusedError) as caught:
-        await Meter.open(url, b"not the right 16", clock=driven_clock())
+        await Meter.open(Access(url, b"not the right 16"), clock=driven_clock())
     assert "not the right" not in str(caught.value)
 
 
@@ -207,15 +208,14 @@ async def test_port_that_does_not_open() -> None:
         closed = f"socket://127.0.0.1:{unused.getsockname()[1]}"
         for port in ("/dev/no-such-port", closed, "nonsense://port", "socket://host"):
             with pytest.raises(PortError, match="does not open"):
-                await Meter.open(port, DEFAULT_KEY, clock=driven_clock())
+                await Meter.open(Access(port, DEFAULT_KEY), clock=driven_clock())
 
 
 async def test_errors_show_no_secrets_of_the_port() -> None:
     """User names, passwords and options of a URL stay out of errors."""
     with pytest.raises(PortError) as caught:
         await Meter.open(
-            "esphome://user:secret@127.0.0.1:1/?key=secret",
-            DEFAULT_KEY,
+            Access("esphome://user:secret@127.0.0.1:1/?key=secret", DEFAULT_KEY),
             clock=driven_clock(),
         )
     assert "secret" not in str(caught.value)
@@ -225,7 +225,7 @@ async def test_transport_that_never_answers() -> None:
     """A port that accepts and is silent ends in a timeout, not in a hang."""
     async with deaf_server() as url:
         with pytest.raises(NoReplyError):
-            await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+            await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
 
 
 async def test_babbling_transport() -> None:
@@ -244,13 +244,13 @@ async def test_babbling_transport() -> None:
     async with server:
         url = "socket://{}:{}".format(*server.sockets[0].getsockname())
         with pytest.raises(MeterError):
-            await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+            await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
 
 
 async def test_meter_switched_off_and_on(simulated: SimulatedMeter) -> None:
     """The same client goes on when the other end is back."""
     async with serve_tcp(simulated) as url:
-        meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+        meter = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
     with pytest.raises(PortError):
         await meter.read()
     with pytest.raises(PortError):
@@ -344,7 +344,7 @@ async def test_debug_log_holds_messages_and_no_key(
 ) -> None:
     """Every message is logged at debug, the key nowhere."""
     caplog.set_level(logging.DEBUG)
-    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+    meter = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
     await meter.close()
     assert "Sent 00143f0803" in caplog.text
     assert "Received " in caplog.text

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
-from osgp import Meter, RefusalError
+from osgp import Access, Meter, RefusalError
 from tests.driven_clock import driven_clock
 from tests.simulator import DEFAULT_KEY, SimulatedMeter, serve_tcp
 from tests.simulator.replay import Recording, ReplayedMeter
@@ -74,7 +74,7 @@ async def replayed(file: Path) -> AsyncIterator[Meter]:
     """Give an open client of the meter that a file makes."""
     recorded = ReplayedMeter(Recording.load(file), paced=False)
     async with serve_tcp(recorded) as url:
-        meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+        meter = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
         yield meter
         await meter.close()
 
@@ -330,7 +330,7 @@ async def test_program(file: Path, tmp_path: Path) -> None:
         key = (await process.stdout.readline()).decode().strip().removeprefix("key ")
         line = (await process.stdout.readline()).decode().strip()
         port = line.rpartition(" on ")[2]
-        meter = await Meter.open(port, key.encode(), clock=clock)
+        meter = await Meter.open(Access(port, key.encode()), clock=clock)
         assert (await meter.read()).values["energy_import"] > 0
         assert line.startswith(f"meter {meter.identity.serial_number} on ")
         await meter.close()

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from osgp import (
+    Access,
     KeyKind,
     KeyRefusedError,
     Meter,
@@ -42,7 +43,9 @@ async def meter(url: str) -> AsyncIterator[Meter]:
 
 
 async def _open(url: str, key: bytes = DEFAULT_KEY) -> Meter:
-    return await Meter.open(url, key, clock=driven_clock(), security=SecurityMode.RC4)
+    return await Meter.open(
+        Access(url, key, security=SecurityMode.RC4), clock=driven_clock()
+    )
 
 
 @pytest.mark.parametrize(

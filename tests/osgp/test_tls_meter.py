@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from osgp import (
+    Access,
     KeyKind,
     KeyRefusedError,
     Meter,
@@ -78,7 +79,7 @@ async def _open(
     url: str, key: bytes = DEFAULT_KEY, kind: KeyKind = KeyKind.BASIC
 ) -> Meter:
     return await Meter.open(
-        url, key, clock=driven_clock(), security=SecurityMode.TLS, key_kind=kind
+        Access(url, key, security=SecurityMode.TLS, key_kind=kind), clock=driven_clock()
     )
 
 
@@ -345,7 +346,7 @@ async def test_close_ends_the_session(
     assert simulated.requests[-2].code != 0x57
     with pytest.raises(PortError, match="was closed"):
         await meter.read_clock()
-    digest = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+    digest = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
     await digest.close()
     assert simulated.requests[-1].code == 0x3F
 
@@ -373,7 +374,7 @@ async def test_meter_without_tls(url: str, simulated: SimulatedMeter) -> None:
 async def test_digest_where_tls_is_required(url: str) -> None:
     """A meter that requires TLS is not read by digest."""
     with pytest.raises(MeterError):
-        await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+        await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
 
 
 # No way down

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from osgp import KeyKind, Meter, probe_tls
+from osgp import Access, KeyKind, Meter, probe_tls
 from tests.driven_clock import driven_clock
 from tests.simulator import DEFAULT_KEY, PROFILES, Fault, SimulatedMeter
 from tests.simulator.tls import STACKS, TlsPort
@@ -84,7 +84,7 @@ async def test_beside_the_old_mode(
 ) -> None:
     """An open meter goes on in its mode, and nothing of the probe is its session."""
     tapped, url = line
-    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+    meter = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
     tapped.requests.clear()
     assert await meter.probe_tls(DEFAULT_KEY) is KeyKind.BASIC
     assert [message[0] for message in tapped.requests] == [0x58, 0x59, 0x57]

@@ -5,7 +5,15 @@ from datetime import UTC
 
 import pytest
 
-from osgp import Meter, NoReplyError, PortError, RefusalError, SecurityMode, Trace
+from osgp import (
+    Access,
+    Meter,
+    NoReplyError,
+    PortError,
+    RefusalError,
+    SecurityMode,
+    Trace,
+)
 from osgp.requests import FullRead, PartialRead
 from osgp.trace import EXCHANGES_KEPT
 from tests.driven_clock import driven_clock
@@ -35,7 +43,9 @@ async def test_other_modes_are_plain_as_well(mode: SecurityMode) -> None:
     """Nothing that was encrypted or proved anything on the line is kept."""
     simulated = SimulatedMeter(PROFILES["gen4"], paced=False, tls="mbedtls")
     async with serve_tcp(simulated) as url:
-        meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock(), security=mode)
+        meter = await Meter.open(
+            Access(url, DEFAULT_KEY, security=mode), clock=driven_clock()
+        )
         data = await meter.request(PartialRead(1, 0, 16))
         await meter.close()
     assert last(meter) == ("3f00010000000010", f"000010{data.hex()}", None)
@@ -142,13 +152,15 @@ async def test_trace_outlives_failed_attempts(
     trace = Trace()
     simulated.add_fault(Fault(kind="silence", table="BT01"))
     with pytest.raises(NoReplyError):
-        await Meter.open(url, DEFAULT_KEY, clock=driven_clock(), trace=trace)
+        await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock(), trace=trace)
     *_, record = trace.exchanges
     assert (record.request[:3].hex(), record.error) == ("3f0001", "NoReplyError")
     failures = len(list(trace.exchanges))
 
     simulated.clear_faults()
-    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock(), trace=trace)
+    meter = await Meter.open(
+        Access(url, DEFAULT_KEY), clock=driven_clock(), trace=trace
+    )
     await meter.close()
     assert meter.trace is trace
     assert len(list(trace.exchanges)) > failures

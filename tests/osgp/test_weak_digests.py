@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, strategies as st
 import pytest
 
-from osgp import Meter, MeterError, UnverifiedReplyError
+from osgp import Access, Meter, MeterError, UnverifiedReplyError
 from osgp.mep.security import Security
 from osgp.mep.security.digest import DigestSecurity
 from osgp.mep.security.rc4 import Rc4Security
@@ -78,7 +78,7 @@ async def test_an_empty_success_is_no_reply(
 ) -> None:
     """Whoever repeats the request's own digest behind zeros proves nothing."""
     tapped, url = line
-    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+    meter = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
     right = await meter.read(["energy_import"])
     tapped.answer = lambda message: bytes(3) + message[-8:]
     with pytest.raises(MeterError):

@@ -6,7 +6,7 @@ import re
 from hypothesis import given, strategies as st
 import pytest
 
-from osgp import DecodeError, Meter
+from osgp import Access, DecodeError, Meter
 from osgp.tables.status import decode_is_single_phase
 from osgp.tables.wiring import Wiring, decode_miswiring, decode_wiring
 from tests.driven_clock import driven_clock
@@ -50,7 +50,7 @@ async def test_single_phase(
 ) -> None:
     """A single-phase meter has one phase, whether or not the others are set as absent."""
     simulated.profile = replace(simulated.profile, missing_phases=missing)
-    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+    meter = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
     assert "voltage_l1" in meter.registers
     assert not any(re.search("_l[23]", key) for key in meter.registers)
     values = await meter.read_slow_table("power_quality")
@@ -68,7 +68,7 @@ async def test_single_phase_is_not_told(
     """A refusal for now withholds what has a phase; one for good leaves all three."""
     simulated.profile = replace(simulated.profile, missing_phases=())
     fault = simulated.add_fault(Fault(kind="refuse", table=0x81D, code=code))
-    meter = await Meter.open(url, DEFAULT_KEY, clock=driven_clock())
+    meter = await Meter.open(Access(url, DEFAULT_KEY), clock=driven_clock())
     assert {n for n in (1, 2, 3) if f"voltage_l{n}" in meter.registers} == phases
     fault.remove()
     await meter.read()

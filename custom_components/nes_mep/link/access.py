@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self, TypedDict
+from typing import Any, Self
 
 from homeassistant.const import CONF_PORT
 
@@ -15,8 +15,10 @@ from ..const import (
 )
 from ..osgp import (
     DEFAULT_BAUDRATE,
+    Access,
     KeyKind,
     MeterPort,
+    OpticalMemory,
     SecurityMode,
     parse_key,
     parse_optical_key,
@@ -50,17 +52,6 @@ class LinkSecurity:
         }
 
 
-class Access(TypedDict):
-    """How to open a meter: arguments of Meter.open."""
-
-    url: str
-    key: bytes
-    port: MeterPort
-    baudrate: int
-    security: SecurityMode
-    key_kind: KeyKind
-
-
 def meter_port_of(data: Mapping[str, Any]) -> MeterPort:
     """Return the port of the meter that is read: the MEP if the data name none."""
     return MeterPort(data.get(CONF_METER_PORT, MeterPort.MEP))
@@ -72,14 +63,15 @@ def key_of(data: Mapping[str, Any]) -> bytes:
     return (parse_optical_key if is_optical else parse_key)(data[CONF_KEY])
 
 
-def access_of(data: Mapping[str, Any]) -> Access:
-    """Return how to open the meter of an entry."""
+def access_of(data: Mapping[str, Any], memory: OpticalMemory) -> Access:
+    """Return how to reach the meter of an entry; memory is that of its optical port."""
     security = LinkSecurity.of_entry(data)
     return Access(
-        url=data[CONF_PORT],
-        key=key_of(data),
+        data[CONF_PORT],
+        key_of(data),
         port=meter_port_of(data),
         baudrate=data.get(CONF_BAUDRATE, DEFAULT_BAUDRATE),
         security=security.mode,
         key_kind=security.key_kind,
+        optical_memory=memory,
     )

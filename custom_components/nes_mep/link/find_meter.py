@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from ..osgp import (
     DEFAULT_BAUDRATE,
+    Access,
     HostClock,
     Meter,
     MeterIdentity,
@@ -46,7 +47,8 @@ async def find_meter(
     """
     opened = await negotiate(
         lambda mode, kind: Meter.open(
-            port, key, baudrate=baudrate, security=mode, key_kind=kind, clock=clock
+            Access(port, key, baudrate=baudrate, security=mode, key_kind=kind),
+            clock=clock,
         ),
         mode,
     )
@@ -63,7 +65,7 @@ async def find_at_optical_port(
 ) -> FoundMeter:
     """Return the meter whose optical port is behind a port. Raises MeterError."""
     meter = await Meter.open(
-        port, key, port=MeterPort.OPTICAL, optical_memory=memory, clock=clock
+        Access(port, key, port=MeterPort.OPTICAL, optical_memory=memory), clock=clock
     )
     silences_mep = meter.silences_mep
     await meter.close()

@@ -5,7 +5,7 @@ MEP Client Developer's Guide of the OSGP Alliance ("the guide") and of its Optic
 Programmer's Guide.
 """
 
-from .access import MeterPort
+from .access import Access, MeterPort
 from .billing import BillingReading
 from .diagnostics.redaction import RedactedExchange, Redactor
 from .diagnostics.survey import survey
@@ -66,6 +66,7 @@ __all__ = [
     "HOST_CLOCK",
     "MBUS_UNITS",
     "REQUEST_PERIOD",
+    "Access",
     "BillingReading",
     "ChannelStatus",
     "DecodeError",

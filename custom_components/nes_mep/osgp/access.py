@@ -1,7 +1,7 @@
 """Which of a meter's ports is read, and the link through it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -26,7 +26,7 @@ class MeterPort(StrEnum):
     OPTICAL = "optical"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Access:
     """How to reach a meter.
 
@@ -38,7 +38,8 @@ class Access:
     """
 
     url: str
-    key: bytes
+    key: bytes = field(repr=False)
+    _: KW_ONLY
     port: MeterPort = MeterPort.MEP
     baudrate: int = DEFAULT_BAUDRATE
     security: SecurityMode = SecurityMode.DIGEST

@@ -6,7 +6,7 @@ from datetime import datetime
 import logging
 from typing import Self
 
-from .access import Access, MeterPort
+from .access import Access
 from .billing import BillingTables
 from .discovery import MeterIdentity, read_identity, read_serial_number
 from .errors import MeterError, RefusalError
@@ -20,9 +20,6 @@ from .link import Link
 from .load_profile.data_sets import LoadProfileSet, read_load_profile_sets
 from .load_profile.download import REQUEST_PERIOD, LoadProfileDownload
 from .mbus.tables import MBusDevice
-from .mep.security.modes import SecurityMode
-from .optical.memory import OpticalMemory
-from .port import DEFAULT_BAUDRATE
 from .refusals import is_out_of_reach
 from .registers import Register, RegisterMap, Value
 from .requests import ReadRequest
@@ -84,38 +81,23 @@ class Meter:
     @classmethod
     async def open(
         cls,
-        url: str,
-        key: bytes,
+        access: Access,
         *,
-        port: MeterPort = MeterPort.MEP,
-        baudrate: int = DEFAULT_BAUDRATE,
-        security: SecurityMode = SecurityMode.DIGEST,
-        key_kind: KeyKind = KeyKind.BASIC,
-        optical_memory: OpticalMemory | None = None,
         known_as: Collection[str] = (),
         trace: Trace | None = None,
         clock: HostClock = HOST_CLOCK,
     ) -> Self:
         """Open a port and read what is needed to understand the meter behind it.
 
-        url, key, port, baudrate, security, key_kind and optical_memory (by default a new
-        one) are those of Access. known_as are the serial number by which the meter is
-        known, first, and others that it has: with any of these, it keeps the first.
-        trace is where to record the traffic, by default a new Trace, and clock is used
-        for all waits. Raises PortError when the port does not open, NoReplyError when
-        nothing answers, KeyRefusedError when the meter refuses the key,
-        TlsUnsupportedError when it begins no TLS session, TlsRequiredError when its
-        optical port takes nothing else, and every other child of MeterError.
+        known_as are the serial number by which the meter is known, first, and others
+        that it has: with any of these, it keeps the first. trace is where to record the
+        traffic, by default a new Trace, and clock is used for all waits. Raises
+        PortError when the port does not open, NoReplyError when nothing answers,
+        KeyRefusedError when the meter refuses the key, TlsUnsupportedError when it
+        begins no TLS session, TlsRequiredError when its optical port takes nothing else,
+        and every other child of MeterError.
         """
-        link = Access(
-            url=url,
-            key=key,
-            port=port,
-            baudrate=baudrate,
-            security=security,
-            key_kind=key_kind,
-            optical_memory=optical_memory or OpticalMemory(),
-        ).link(trace=trace or Trace(), clock=clock)
+        link = access.link(trace=trace or Trace(), clock=clock)
         link.trace.forget_tables()
         try:
             watch = await LayoutWatch.start(link)

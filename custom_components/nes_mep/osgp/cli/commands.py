@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any
 
-from ..access import MeterPort
+from ..access import Access, MeterPort
 from ..errors import (
     KeyRefusedError,
     MeterError,
@@ -44,7 +44,9 @@ async def _open(arguments: argparse.Namespace) -> Meter:
         raise ValueError(f"No key: give --key or set {variable}")
     if arguments.link is MeterPort.OPTICAL:
         optical_key = parse_optical_key(arguments.key)
-        return await Meter.open(arguments.port, optical_key, port=arguments.link)
+        return await Meter.open(
+            Access(arguments.port, optical_key, port=arguments.link)
+        )
     return await _open_mep(arguments)
 
 
@@ -54,11 +56,13 @@ async def _open_mep(arguments: argparse.Namespace) -> Meter:
 
     async def open_in(mode: SecurityMode, kind: KeyKind) -> Meter:
         return await Meter.open(
-            arguments.port,
-            key,
-            baudrate=arguments.baudrate,
-            security=mode,
-            key_kind=kind,
+            Access(
+                arguments.port,
+                key,
+                baudrate=arguments.baudrate,
+                security=mode,
+                key_kind=kind,
+            )
         )
 
     try:
