@@ -303,7 +303,7 @@ def _async_name(coordinator: MeterCoordinator, device_id: str) -> tuple[str, int
     for id_ in sorted(devices, key=lambda id_: devices[id_].slot):
         if id_ not in (ids := numbered[names[id_]]):
             ids.append(id_)
-    storage.async_change({**storage.facts, "mbus_meters": numbered})
+    storage.async_change({"mbus_meters": numbered})
     name = names[device_id]
     return name, numbered[name].index(device_id) + 1
 

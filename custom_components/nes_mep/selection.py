@@ -140,9 +140,7 @@ class Selection:
 
     @callback
     def _store(self) -> None:
-        facts = self._storage.facts.copy()
-        facts["counted"] = sorted(self._counted)
-        self._storage.async_change(facts)
+        self._storage.async_change({"counted": sorted(self._counted)})
 
     @callback
     def async_keys(self, registers: Collection[str]) -> frozenset[str]:

@@ -44,7 +44,7 @@ class LayoutIssue:
         facts = self._storage.facts
         if not _is_same_meter(facts.get("layout", layout), layout):
             since = self._clock.now().isoformat()
-            self._storage.async_change({**facts, "layout_since": since})
+            self._storage.async_change({"layout_since": since})
 
     async def async_read(self, layout: StoredLayout) -> None:
         """Compare what the meter has with what is stored."""
@@ -58,7 +58,7 @@ class LayoutIssue:
         went = _missing(layout, confirmed)
         if not (came or went):
             confirmed = layout
-        self._storage.async_change({**facts, "layout": layout, "confirmed": confirmed})
+        self._storage.async_change({"layout": layout, "confirmed": confirmed})
         if not (came or went):
             async_clear_issue(self._hass, self._entry, LAYOUT_CHANGED)
             return
@@ -81,7 +81,7 @@ class LayoutIssue:
         """Record that the user knows of the newest change."""
         facts = self._storage.facts
         if "layout" in facts:
-            self._storage.async_change({**facts, "confirmed": facts["layout"]})
+            self._storage.async_change({"confirmed": facts["layout"]})
 
     async def _async_names(self, keys: list[str]) -> str:
         """Return the names of the entities of registers, the first ones of many."""

@@ -39,16 +39,10 @@ class OpticalKeyRefusal:
         key, stored = key_of(self._entry.data), self._storage.facts.get("refused_key")
         reason = self.memory.refusal(key)
         if reason and not (stored and refuses(stored, key)):
-            self._storage.async_change(
-                {**self._storage.facts, "refused_key": stored_refusal(key, reason)}
-            )
+            self._storage.async_change({"refused_key": stored_refusal(key, reason)})
         self._entry.async_start_reauth(self._hass)
 
     @callback
     def async_succeeded(self) -> None:
         """Record that the meter was read."""
-        facts = self._storage.facts
-        if "refused_key" in facts:
-            facts = facts.copy()
-            del facts["refused_key"]
-            self._storage.async_change(facts)
+        self._storage.async_forget("refused_key")

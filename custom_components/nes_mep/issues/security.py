@@ -74,11 +74,8 @@ class SecurityIssues:
             self._broken_sessions = 0
             async_clear_issue(self._hass, self._entry, TLS_REFUSED)
         self._probe_at = None
-        facts = self._storage.facts
-        if "requires_tls" in facts:
-            facts = facts.copy()
-            del facts["requires_tls"]
-            self._storage.async_change(facts)
+        if "requires_tls" in self._storage.facts:
+            self._storage.async_forget("requires_tls")
             async_clear_issue(self._hass, self._entry, TLS_REQUIRED)
 
     async def async_failed(
@@ -121,6 +118,6 @@ class SecurityIssues:
             return True
         if await probe(key_of(self._entry.data)) is None:
             return False
-        self._storage.async_change({**self._storage.facts, "requires_tls": True})
+        self._storage.async_change({"requires_tls": True})
         async_raise_issue(self._hass, self._entry, TLS_REQUIRED)
         return True

@@ -42,7 +42,7 @@ class SilenceIssue:
         since = dt_util.parse_datetime(facts.get("silent_since", "")) or now
         # A machine without a battery-backed clock starts in the past.
         since = min(since, now)
-        self._storage.async_change({**facts, "silent_since": since.isoformat()})
+        self._storage.async_change({"silent_since": since.isoformat()})
         if now - since >= _SILENCE:
             local = dt_util.as_local(since)
             async_raise_issue(
@@ -55,9 +55,6 @@ class SilenceIssue:
     @callback
     def async_answered(self) -> None:
         """Record that the meter answered, whatever it said."""
-        facts = self._storage.facts
-        if "silent_since" in facts:
-            facts = facts.copy()
-            del facts["silent_since"]
-            self._storage.async_change(facts)
+        if "silent_since" in self._storage.facts:
+            self._storage.async_forget("silent_since")
             async_clear_issue(self._hass, self._entry, PORT_SILENT)

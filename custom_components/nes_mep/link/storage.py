@@ -1,6 +1,6 @@
 """What is stored about a meter over restarts."""
 
-from typing import NotRequired, TypedDict
+from typing import NotRequired, TypedDict, cast
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
@@ -73,7 +73,17 @@ class MeterStorage:
 
     @callback
     def async_change(self, facts: StoredFacts) -> None:
-        """Replace the stored facts."""
+        """Store these facts beside the others, which stay."""
+        self._async_replace({**self._facts, **facts})
+
+    @callback
+    def async_forget(self, name: str) -> None:
+        """Store a fact no longer, if it was stored."""
+        kept = {key: fact for key, fact in self._facts.items() if key != name}
+        self._async_replace(cast("StoredFacts", kept))
+
+    @callback
+    def _async_replace(self, facts: StoredFacts) -> None:
         if facts != self._facts:
             self._facts = facts
             self._store.async_delay_save(lambda: self._facts)

@@ -126,9 +126,7 @@ class SlowEvents(SlowReading):
         if not (self._is_started and self._subscribers):
             return
         if self._mark is not None:
-            facts = self._storage.facts.copy()
-            facts["event_mark"] = self._mark
-            self._storage.async_change(facts)
+            self._storage.async_change({"event_mark": self._mark})
         if not self._has_caught_up:
             self._due = -inf
 
@@ -141,9 +139,7 @@ class SlowEvents(SlowReading):
     @callback
     def _forget_mark(self) -> None:
         self._mark = None
-        facts = self._storage.facts.copy()
-        facts.pop("event_mark", None)
-        self._storage.async_change(facts)
+        self._storage.async_forget("event_mark")
 
     @override
     async def _read(self, meter: Meter, *, anew: bool) -> bool:
